@@ -1,0 +1,9 @@
+/** `npm run docs`: writes the documentation that is made from the program's own tables. */
+import { writeFileSync } from 'node:fs';
+import { prepareOrExit } from './prepare.mjs';
+
+prepareOrExit();
+const { renderConfigurationDoc } = await import('../dist/config/docs.js');
+const { renderMetricsDoc } = await import('../dist/metrics/docs.js');
+writeFileSync(new URL('../docs/configuration.md', import.meta.url), renderConfigurationDoc());
+writeFileSync(new URL('../docs/metrics.md', import.meta.url), renderMetricsDoc());

@@ -1,0 +1,42 @@
+/**
+ * What the commands need from the process they run in and from the composition root. `main.ts` provides the real one;
+ * nothing else in cli/ touches `process`.
+ */
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { Config } from '../config/config.js';
+
+/** Where text goes. A write never throws, also when nobody reads any more. */
+export interface Output {
+  write(text: string): void;
+  readonly isTTY: boolean;
+}
+
+/** A sidecar as the command line sees it. */
+export interface Startable {
+  /** Rejects with an Error whose message is for people, e.g. when an address is in use. */
+  start(): Promise<void>;
+  /** Resolves when nothing is in flight any more, or when the time for that is over. */
+  drain(): Promise<void>;
+}
+
+/** The process around a command. */
+export interface CliHost {
+  /** The arguments after the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly readFile: (path: string) => string;
+  readonly clock: Clock;
+  /** Resolves after `delayMs`; unlike the clock's timers it keeps the process alive. */
+  readonly sleep: (delayMs: number) => Promise<void>;
+  /** Calls `handler` at each request to stop (SIGTERM, SIGINT), which then no longer ends the process by itself. */
+  readonly onStopSignal: (handler: (signal: string) => void) => void;
+  readonly createSidecar: (
+    config: Config,
+    deps: { readonly logger: Logger; readonly clock: Clock },
+  ) => Startable;
+  /** Connects, logs in and PINGs; resolves with a sentence about what answered, rejects with an Error for people. */
+  readonly dialUpstream: (config: Config) => Promise<string>;
+}

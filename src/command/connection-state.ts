@@ -1,0 +1,78 @@
+/**
+ * What a connection to Redis remembers and what must therefore be re-applied when a client's next command goes to
+ * another one (the idea of pgbouncer's varcache): who it is, which database, which protocol, which name.
+ */
+import { encodeCommand } from '../resp/encoder.js';
+
+/** Credentials that an upstream accepted, or is to accept. Interned by `identityOf`: equal means identical. */
+export interface Identity {
+  /** For keys of maps; carries no secret. */
+  readonly id: number;
+  /** Null: never authenticated; the connection is whatever the upstream lets strangers be. */
+  readonly credentials: { readonly user: string | null; readonly password: string } | null;
+}
+
+export type RespVersion = 2 | 3;
+
+export interface ConnectionState {
+  readonly db: number;
+  readonly resp: RespVersion;
+  /** As set by CLIENT SETNAME; empty is none. Latin-1, so that any byte survives. */
+  readonly name: string;
+  readonly libraryName: string;
+  readonly libraryVersion: string;
+}
+
+/** The state of a connection that has said nothing yet. */
+export const FRESH_STATE: ConnectionState = {
+  db: 0,
+  resp: 2,
+  name: '',
+  libraryName: '',
+  libraryVersion: '',
+};
+
+/** The commands that bring a connection from one state to the other, in order; none when they are equal. */
+export function commandsBetween(from: ConnectionState, to: ConnectionState): Buffer[] {
+  const commands: Buffer[] = [];
+  if (from.resp !== to.resp) commands.push(encodeCommand(['HELLO', to.resp]));
+  if (from.name !== to.name) {
+    commands.push(encodeCommand(['CLIENT', 'SETNAME', Buffer.from(to.name, 'latin1')]));
+  }
+  if (from.libraryName !== to.libraryName) commands.push(setInfo('LIB-NAME', to.libraryName));
+  if (from.libraryVersion !== to.libraryVersion)
+    commands.push(setInfo('LIB-VER', to.libraryVersion));
+  if (from.db !== to.db) commands.push(encodeCommand(['SELECT', to.db]));
+  return commands;
+}
+
+function setInfo(field: string, value: string): Buffer {
+  return encodeCommand(['CLIENT', 'SETINFO', field, Buffer.from(value, 'latin1')]);
+}
+
+/** AUTH with these credentials; null when there are none to give. */
+export function authCommand(identity: Identity): Buffer | null {
+  if (identity.credentials === null) return null;
+  const { user, password } = identity.credentials;
+  const secret = Buffer.from(password, 'latin1');
+  return encodeCommand(
+    user === null ? ['AUTH', secret] : ['AUTH', Buffer.from(user, 'latin1'), secret],
+  );
+}
+
+/** Gives every pair of credentials one Identity for the life of the process. */
+export class IdentityRegister {
+  private readonly known = new Map<string, Identity>();
+
+  identityOf(credentials: Identity['credentials']): Identity {
+    const key = JSON.stringify(
+      credentials === null ? null : [credentials.user, credentials.password],
+    );
+    let identity = this.known.get(key);
+    if (identity === undefined) {
+      identity = { id: this.known.size, credentials };
+      this.known.set(key, identity);
+    }
+    return identity;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The configuration as the rest of the program sees it: typed, complete, checked, units last. Made once at start by
+ * `resolve.ts` and never changed. Options of later versions have no field here: nothing could act on them.
+ */
+import type { LogFormat, LogLevel } from '../base/logger.js';
+import type { ListenAddress, TcpAddress } from './addresses.js';
+import type { Values } from './options.js';
+import type { Login, Upstream, UpstreamUrl } from './upstream-url.js';
+
+/** TLS towards the upstream, in PEM. Null leaves Node's default, a null servername the URL's host. */
+export interface UpstreamTls {
+  readonly ca: Buffer | null;
+  readonly cert: Buffer | null;
+  /** Secret: never print it. */
+  readonly key: Buffer | null;
+  readonly servername: string | null;
+}
+
+/** Everything that was decided at start. Holds secrets: never log it as a whole. */
+export interface Config {
+  /** At least one address. */
+  readonly listen: readonly ListenAddress[];
+  /** Holds the upstream's password: print it with `describeUpstream` only. */
+  readonly upstream: Upstream;
+  /** What `upstream` needs when it speaks TLS; all null otherwise. */
+  readonly upstreamTls: UpstreamTls;
+  /** Null: no admin server. */
+  readonly admin: TcpAddress | null;
+  readonly upstreamTimeoutMs: number;
+  readonly holdMs: number;
+  readonly sharedLanes: number;
+  readonly maxPinned: number;
+  readonly embeddedEngine: 'wasm' | 'process';
+  readonly embeddedMaxMemoryBytes: number;
+  /** Null: the embedded engine's data is lost on exit. */
+  readonly embeddedSnapshotPath: string | null;
+  readonly maxClients: number;
+  /** Secret: the password of clients, or null when none is asked for. */
+  readonly requirepass: string | null;
+  readonly clientOutputLimitBytes: number;
+  readonly maxBulkBytes: number;
+  readonly drainMs: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+/** What was read from files and merged before the values can become a `Config`. Holds secrets. */
+export interface ReadMaterial {
+  readonly requirepass: string | null;
+  readonly upstreamPassword: string | null;
+  readonly upstreamTls: UpstreamTls;
+  readonly isTTY: boolean;
+}
+
+/** Puts a `Config` together. `upstream` must be one that this version speaks. */
+export function buildConfig(values: Values, upstream: Upstream, read: ReadMaterial): Config {
+  return {
+    listen: values.listen,
+    upstream: withPassword(upstream, read.upstreamPassword),
+    upstreamTls: read.upstreamTls,
+    admin: values.admin,
+    upstreamTimeoutMs: values['upstream-timeout'],
+    holdMs: values.hold,
+    sharedLanes: values['shared-lanes'],
+    maxPinned: values['max-pinned'],
+    embeddedEngine: values['embedded-engine'],
+    embeddedMaxMemoryBytes: values['embedded-max-memory'],
+    embeddedSnapshotPath: values['embedded-snapshot'],
+    maxClients: values['max-clients'],
+    requirepass: read.requirepass,
+    clientOutputLimitBytes: values['client-output-limit'],
+    maxBulkBytes: values['max-bulk-bytes'],
+    drainMs: values.drain,
+    logLevel: values['log-level'],
+    logFormat: values['log-format'] ?? (read.isTTY ? 'pretty' : 'json'),
+  };
+}
+
+function withPassword(upstream: Upstream, password: string | null): Upstream {
+  return upstream.kind === 'embedded' ? upstream : { ...upstream, password };
+}
+
+/** The login of an upstream that can have one. */
+export function loginOf(upstream: UpstreamUrl): Login | null {
+  return upstream.kind === 'embedded' ? null : upstream;
+}
+
+/** Whether this version can speak to `upstream`. */
+export function isSpoken(upstream: UpstreamUrl): upstream is Upstream {
+  return upstream.kind !== 'sentinel' && upstream.kind !== 'cluster';
+}

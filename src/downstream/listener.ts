@@ -1,0 +1,79 @@
+/** Accepts clients on one address. The only file that listens for them. */
+import fs from 'node:fs';
+import net from 'node:net';
+
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+const BACKLOG = 511;
+const KEEPALIVE_AFTER_MS = 300_000;
+
+export class Listener {
+  private readonly server: net.Server;
+
+  /** `onClient` owns the socket. Sockets are half-open: a client may stop sending and still read. */
+  constructor(
+    private readonly address: ListenAddress,
+    onClient: (socket: net.Socket) => void,
+  ) {
+    this.server = net.createServer(
+      {
+        allowHalfOpen: true,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEPALIVE_AFTER_MS,
+      },
+      onClient,
+    );
+  }
+
+  /** Rejects with a sentence that says which address and why. */
+  async start(): Promise<void> {
+    if (this.address.kind === 'unix') await removeStaleSocket(this.address.path);
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(new Error(this.explain(error))),
+      );
+      const where =
+        this.address.kind === 'unix'
+          ? { path: this.address.path }
+          : { host: this.address.host, port: this.address.port };
+      this.server.listen({ ...where, backlog: BACKLOG }, resolve);
+    });
+    // Redis' unixsocketperm is the operator's choice; ours is what only the same user can open.
+    if (this.address.kind === 'unix') fs.chmodSync(this.address.path, 0o700);
+  }
+
+  /** Stops accepting; established connections go on. */
+  stop(): void {
+    this.server.close();
+  }
+
+  private explain(error: NodeJS.ErrnoException): string {
+    const name =
+      this.address.kind === 'unix'
+        ? `unix:${this.address.path}`
+        : `${this.address.host}:${this.address.port}`;
+    if (error.code === 'EADDRINUSE') {
+      return `cannot listen on ${name}: another program already does. Stop it, or choose another address with --listen.`;
+    }
+    if (error.code === 'EACCES')
+      return `cannot listen on ${name}: not permitted. Choose another address with --listen.`;
+    return `cannot listen on ${name}: ${error.message}`;
+  }
+}
+
+/** A socket file that nobody answers on was left by a process that was killed; one that answers is not ours to take. */
+async function removeStaleSocket(path: string): Promise<void> {
+  if (!fs.existsSync(path) || !fs.statSync(path).isSocket()) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = net.connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (!alive) fs.rmSync(path);
+}

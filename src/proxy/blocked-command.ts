@@ -1,0 +1,106 @@
+/**
+ * A blocking pop or read that is waiting upstream. If its connection is lost it waits on, for the time that it has left,
+ * and is sent again on the next one; a worker that polls never notices. When its own timeout passes first the answer is
+ * nil, which is true: nothing arrived. (SEMANTICS §7. What a dying server popped for it was lost with or without us.)
+ */
+import type { Clock, Timer } from '../base/clock.js';
+import { blockingTimeoutOf, type BlockingTimeout } from '../command/blocking-timeout.js';
+import type { RespVersion } from '../command/connection-state.js';
+import { TimeoutError, type UpstreamConnection } from '../upstream/connection.js';
+import { BLOCKING } from '../upstream/in-flight.js';
+import type { ReplyReceiver } from '../upstream/receiver.js';
+
+const NIL = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const;
+/** The least that is left to wait for when it is sent again: 0 would mean for ever. */
+const LEAST_MS = 1;
+
+export interface BlockedOptions {
+  readonly clock: Clock;
+  /** How much later than its timeout the upstream may answer. */
+  readonly graceMs: number;
+  readonly owner: ReplyReceiver;
+  readonly resp: RespVersion;
+  /** No command of the same client was sent behind it. */
+  readonly isAlone: () => boolean;
+  /** Its time is over; it needs no connection any more. */
+  readonly gaveUp: () => void;
+  readonly ended: () => void;
+}
+
+export class BlockedCommand implements ReplyReceiver {
+  /** Its connection was lost; it is to be sent again. */
+  isWaiting = false;
+  private timer: Timer | null = null;
+  private readonly deadline: number;
+
+  /** Null when `args` is nothing that can be repeated. */
+  static from(args: readonly Buffer[], options: BlockedOptions): BlockedCommand | null {
+    const timeout = blockingTimeoutOf(args);
+    return timeout === null ? null : new BlockedCommand(timeout, options);
+  }
+
+  private constructor(
+    private readonly timeout: BlockingTimeout,
+    private readonly options: BlockedOptions,
+  ) {
+    this.deadline = timeout.ms === 0 ? Infinity : options.clock.now() + timeout.ms;
+  }
+
+  /** It was sent: an upstream that lets its timeout pass in silence is gone. */
+  sentOn(connection: UpstreamConnection): void {
+    this.startTimer(this.options.graceMs, () =>
+      connection.fail(new TimeoutError('a blocking command was not answered after its timeout')),
+    );
+  }
+
+  sendAgain(connection: UpstreamConnection): void {
+    this.isWaiting = false;
+    const left = Math.max(LEAST_MS, this.deadline - this.options.clock.now());
+    const frame = this.timeout.withTimeout(left === Infinity ? 0 : left);
+    connection.send(this, frame, 0, frame.length, 1, BLOCKING);
+    this.sentOn(connection);
+  }
+
+  cancel(): void {
+    this.timer?.cancel();
+  }
+
+  receive(chunk: Buffer, start: number, end: number, completed: number): void {
+    if (completed > 0) this.end();
+    this.options.owner.receive(chunk, start, end, completed);
+  }
+
+  lose(count: number, midReply: boolean, cause: Error): void {
+    if (midReply || !this.options.isAlone()) {
+      this.end();
+      return this.options.owner.lose(count, midReply, cause);
+    }
+    this.waitOn();
+  }
+
+  refuse(): void {
+    this.waitOn();
+  }
+
+  private waitOn(): void {
+    this.isWaiting = true;
+    this.startTimer(0, () => {
+      const nil = NIL[this.options.resp];
+      this.isWaiting = false;
+      this.options.gaveUp();
+      this.end();
+      this.options.owner.receive(nil, 0, nil.length, 1);
+    });
+  }
+
+  private startTimer(extraMs: number, task: () => void): void {
+    this.timer?.cancel();
+    if (this.deadline === Infinity) return;
+    this.timer = this.options.clock.after(this.deadline - this.options.clock.now() + extraMs, task);
+  }
+
+  private end(): void {
+    this.timer?.cancel();
+    this.options.ended();
+  }
+}

@@ -1,0 +1,84 @@
+/** The connected clients: who is let in, how many there are, and how they are seen off. */
+import type net from 'node:net';
+import type { Clock } from '../base/clock.js';
+import { ClientConnection, type ConnectionOptions } from '../downstream/connection.js';
+import type { ProxyContext } from './context.js';
+import { Dispatcher } from './dispatcher.js';
+import { MAX_CLIENTS } from './errors.js';
+
+export interface ClientsOptions {
+  readonly clock: Clock;
+  readonly maxClients: number;
+  readonly connection: ConnectionOptions;
+  /** Everything a dispatcher needs but what this class does for it. */
+  readonly context: Omit<ProxyContext, 'lingers' | 'left'>;
+}
+
+const LINGER_CHECK_MS = 1000;
+const DRAIN_CHECK_MS = 10;
+
+export class Clients {
+  private readonly all = new Map<Dispatcher, ClientConnection>();
+  private readonly lingering = new Set<Dispatcher>();
+  private readonly context: ProxyContext;
+
+  constructor(private readonly options: ClientsOptions) {
+    this.context = {
+      ...options.context,
+      lingers: (dispatcher) => this.lingering.add(dispatcher),
+      left: (dispatcher) => {
+        this.all.delete(dispatcher);
+        this.lingering.delete(dispatcher);
+      },
+    };
+    options.clock.every(LINGER_CHECK_MS, () => {
+      for (const dispatcher of this.lingering) dispatcher.releaseIfIdle();
+    });
+  }
+
+  get count(): number {
+    return this.all.size;
+  }
+  get pinnedCount(): number {
+    return count(this.all.keys(), (dispatcher) => dispatcher.isPinned);
+  }
+  /** Replies that clients have not read. */
+  get unreadBytes(): number {
+    let sum = 0;
+    for (const connection of this.all.values()) sum += connection.unreadBytes;
+    return sum;
+  }
+
+  accept(socket: net.Socket): void {
+    const { observer } = this.options.context;
+    if (this.all.size >= this.options.maxClients) {
+      observer.connectionsRefused += 1;
+      socket.on('error', () => undefined);
+      socket.end(MAX_CLIENTS);
+      socket.resume();
+      return;
+    }
+    observer.connectionsAccepted += 1;
+    const connection = new ClientConnection(socket, this.options.connection);
+    const dispatcher = new Dispatcher(connection, this.context);
+    this.all.set(dispatcher, connection);
+    connection.attach(dispatcher);
+  }
+
+  /** Lets what is in flight finish, for at most `limitMs`; closes each client as soon as it awaits nothing. */
+  async drain(limitMs: number): Promise<void> {
+    const { clock } = this.options;
+    const deadline = clock.now() + limitMs;
+    while (this.all.size > 0 && clock.now() < deadline) {
+      for (const dispatcher of this.all.keys()) if (!dispatcher.isBusy) dispatcher.close();
+      await new Promise<void>((resolve) => void clock.after(DRAIN_CHECK_MS, resolve));
+    }
+    for (const connection of this.all.values()) connection.destroy();
+  }
+}
+
+function count<T>(items: Iterable<T>, test: (item: T) => boolean): number {
+  let total = 0;
+  for (const item of items) if (test(item)) total += 1;
+  return total;
+}

@@ -1,0 +1,53 @@
+/** Receivers for a single command whose reply means something to the session, between the upstream and its owner. */
+import { CONFIRMATION_BYTES } from '../session/session.js';
+import type { ReplyReceiver } from '../upstream/receiver.js';
+
+/** Passes the reply on untouched, and shows its beginning to `confirm` before the owner hears that it is complete. */
+export class ConfirmingReceiver implements ReplyReceiver {
+  private head: Buffer = Buffer.alloc(0);
+
+  constructor(
+    protected readonly owner: ReplyReceiver,
+    private readonly confirm: (reply: Buffer) => void,
+  ) {}
+
+  receive(chunk: Buffer, start: number, end: number, completed: number): void {
+    const missing = CONFIRMATION_BYTES - this.head.length;
+    if (missing > 0) {
+      this.head = Buffer.concat([this.head, chunk.subarray(start, Math.min(end, start + missing))]);
+    }
+    if (completed > 0) this.confirm(this.head);
+    this.deliver(chunk, start, end, completed);
+  }
+
+  lose(count: number, midReply: boolean, cause: Error): void {
+    this.owner.lose(count, midReply, cause);
+  }
+  refuse(count: number, cause: Error): void {
+    this.owner.refuse(count, cause);
+  }
+
+  protected deliver(chunk: Buffer, start: number, end: number, completed: number): void {
+    this.owner.receive(chunk, start, end, completed);
+  }
+}
+
+/** Swallows the reply and gives the owner another one in its place. */
+export class ReplacingReceiver extends ConfirmingReceiver {
+  constructor(
+    owner: ReplyReceiver,
+    private readonly replacement: Buffer,
+    confirm: (reply: Buffer) => void,
+  ) {
+    super(owner, confirm);
+  }
+
+  protected override deliver(
+    _chunk: Buffer,
+    _start: number,
+    _end: number,
+    completed: number,
+  ): void {
+    if (completed > 0) this.owner.receive(this.replacement, 0, this.replacement.length, completed);
+  }
+}

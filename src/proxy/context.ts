@@ -1,0 +1,30 @@
+/** What all dispatchers share, put together once by the composition root. */
+import type { Clock } from '../base/clock.js';
+import type { Identity } from '../command/connection-state.js';
+import type { Session } from '../session/session.js';
+import type { Lane } from '../upstream/lane.js';
+import type { Pool } from '../upstream/pool.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Observer } from './observer.js';
+
+export interface ProxyContext {
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly pool: Pool;
+  /** The sidecar's own password; null when clients need none. */
+  readonly password: Buffer | null;
+  readonly upstreamTimeoutMs: number;
+  /** For a client that has said nothing yet. */
+  readonly newSession: () => Session;
+  /** Only for a client that awaits no replies. */
+  readonly laneFor: (session: Session) => Lane;
+  /** The upstream wants a password from this identity, which has none. */
+  readonly isStranger: (identity: Identity) => boolean;
+  /** A command this upstream must not get: the frame to send in its place, or null. */
+  readonly refusal: ((commandId: number, args: readonly Buffer[]) => Buffer | null) | null;
+  /** `passes` without the commands that `refusal` wants to see. */
+  readonly filterPassing: (passes: Uint8Array) => Uint8Array;
+  /** The client keeps a connection for a while after a long reply: `releaseIfIdle` is to be called now and then. */
+  readonly lingers: (dispatcher: Dispatcher) => void;
+  readonly left: (dispatcher: Dispatcher) => void;
+}

@@ -1,0 +1,34 @@
+/** The error replies that are the sidecar's own. The first word is stable; the rest tells a person what happened. */
+import { encodeError } from '../resp/encoder.js';
+
+/** Nothing was run, and it will not be. */
+export function unavailable(cause: Error): Buffer {
+  return encodeError(
+    `UNAVAILABLE the upstream is away (${cause.message}); nothing was run, try again later`,
+  );
+}
+
+/** It was sent and the connection was lost before the reply came: it may have run (I5). */
+export function unknownOutcome(cause: Error): Buffer {
+  return encodeError(
+    `UNKNOWNOUTCOME the command was sent but its reply was lost (${cause.message}); it may have run`,
+  );
+}
+
+// The texts below are Redis' own.
+export const NOAUTH = encodeError('NOAUTH Authentication required.');
+export const NOAUTH_HELLO = encodeError(
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> ' +
+    'option can be used to authenticate the client and select the RESP protocol version at the same time',
+);
+export const WRONGPASS = encodeError(
+  'WRONGPASS invalid username-password pair or user is disabled.',
+);
+export const EXEC_ABORTED = encodeError(
+  'EXECABORT Transaction discarded because of previous errors.',
+);
+export const MAX_CLIENTS = encodeError('ERR max number of clients reached');
+
+export function protocolError(text: string): Buffer {
+  return encodeError(`ERR Protocol error: ${text}`);
+}

@@ -1,0 +1,236 @@
+/**
+ * A client that keeps an upstream connection until it leaves: subscriptions, MONITOR, tracking, replication. Bytes go
+ * through both ways as they come, because replies and messages mix in ways only the client understands. Frames are still
+ * followed, to see the end of RESET and how many replies are owed.
+ *
+ *   open ──QUIT──► leaving (what comes now waits for the upstream's FIN, so that ours goes with the last reply)
+ *     ├──RESET──► resetting ──+RESET──► detached: the client is as new
+ *     └──connection lost──► made again (subscriptions, MONITOR) or the client is closed, as when Redis itself dies
+ */
+import type { Clock, Timer } from '../base/clock.js';
+import { encodeCommand } from '../resp/encoder.js';
+import { ReplyFramer } from '../resp/reply-framer.js';
+import type { SessionEffect } from '../command/table.js';
+import type { ClientConnection } from '../downstream/connection.js';
+import type { Session } from '../session/session.js';
+import { TimeoutError, type UpstreamConnection } from '../upstream/connection.js';
+import { PROMPT } from '../upstream/in-flight.js';
+import type { ReplyReceiver, TunnelReceiver } from '../upstream/receiver.js';
+import { isMessage } from './message.js';
+
+export interface KeptOptions {
+  readonly clock: Clock;
+  /** For a reply to a command that does not wait. */
+  readonly timeoutMs: number;
+  /** The connection is lost: ask for another; `continueOn` is called with it. */
+  readonly borrow: () => void;
+  /** RESET was answered; the connection is to be dropped. */
+  readonly detached: () => void;
+}
+
+const HIGH_WATER_BYTES = 1024 * 1024;
+/** What may be held back for the upstream's FIN. */
+const MAX_HELD_BYTES = 256 * 1024;
+const RESET_DONE = Buffer.from('+RESET\r\n');
+
+/** Effects after which the same can be had again on another connection, without the client losing anything. */
+const REPEATABLE = new Set<SessionEffect>(['none', 'subscribe', 'monitor', 'name']);
+
+/** Never asked: the tunnel gets every byte. */
+const NO_RECEIVER: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
+
+export class KeptConnection implements TunnelReceiver {
+  private phase: 'open' | 'leaving' | 'resetting' | 'lost' = 'open';
+  private framer = new ReplyFramer();
+  /** After SYNC the upstream does not speak RESP any more. */
+  private isRaw = false;
+  private isMonitoring = false;
+  private isRepeatable = true;
+  /** Replies that are owed; what comes unasked is not counted. */
+  private owed = 0;
+  private mayWait = false;
+  private lastProgressAt: number;
+  private readonly deadline: Timer;
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  /** The last bytes that came while RESET is awaited. */
+  private recent = Buffer.alloc(0);
+  /** Confirmations of subscriptions made again; the client had its own long ago. */
+  private toSwallow = 0;
+
+  constructor(
+    private lease: UpstreamConnection,
+    private readonly client: ClientConnection,
+    private readonly session: Session,
+    private readonly options: KeptOptions,
+  ) {
+    lease.becomeTunnel(this);
+    this.lastProgressAt = options.clock.now();
+    this.deadline = options.clock.every(Math.max(20, options.timeoutMs / 8), () =>
+      this.checkDeadline(),
+    );
+  }
+
+  /** Its connection was lost, or is about to be given up: nothing can be sent now. */
+  get isBetweenConnections(): boolean {
+    return this.phase === 'lost' || this.phase === 'resetting';
+  }
+
+  /** Passes on `count` commands that leave nothing behind. */
+  send(buffer: Buffer, start: number, end: number, count: number): void {
+    this.expect(count);
+    this.lease.send(NO_RECEIVER, buffer, start, end, 0, PROMPT);
+    if (this.lease.pendingBytes > HIGH_WATER_BYTES) this.client.pauseInput();
+  }
+
+  /** Passes on a command with an effect, and notes it. */
+  sendSpecial(effect: SessionEffect, frame: Buffer, args: readonly Buffer[]): void {
+    if (effect === 'subscribe') {
+      this.session.subscriptions.apply(args[0]!.toString('latin1').toLowerCase(), args);
+      return this.send(frame, 0, frame.length, 0);
+    }
+    if (effect === 'monitor') this.isMonitoring = true;
+    if (effect === 'replicate') this.isRaw = true;
+    if (effect === 'blocking' || effect === 'apart') this.mayWait = true;
+    if (!REPEATABLE.has(effect) && !isLabel(args)) this.isRepeatable = false;
+    this.send(frame, 0, frame.length, isSilent(effect, args) ? 0 : 1);
+  }
+
+  /** The last thing the client says on this connection. */
+  leave(frame: Buffer, how: 'quit' | 'reset'): void {
+    this.phase = how === 'quit' ? 'leaving' : 'resetting';
+    this.expect(1);
+    this.lease.send(NO_RECEIVER, frame, 0, frame.length, 0, PROMPT);
+  }
+
+  /** The client left; the caller drops the connection. */
+  abandon(): void {
+    this.deadline.cancel();
+  }
+
+  /** The lost connection has been replaced by `lease`: makes on it again what the client had. */
+  continueOn(lease: UpstreamConnection): void {
+    this.lease = lease;
+    this.phase = 'open';
+    this.framer = new ReplyFramer();
+    lease.becomeTunnel(this);
+    const commands = this.session.subscriptions.commands();
+    this.toSwallow = this.session.subscriptions.size;
+    if (this.isMonitoring) {
+      commands.push(encodeCommand(['MONITOR']));
+      this.toSwallow += 1;
+    }
+    const bytes = Buffer.concat(commands);
+    if (bytes.length > 0) lease.send(NO_RECEIVER, bytes, 0, bytes.length, 0, PROMPT);
+  }
+
+  tunnelled(chunk: Buffer): void {
+    this.lastProgressAt = this.options.clock.now();
+    if (this.phase === 'leaving') return this.hold(chunk);
+    if (this.isRaw) return this.pass(chunk, 0, chunk.length);
+    try {
+      this.follow(chunk);
+    } catch {
+      // Not RESP (yet the client asked for it): it is between the two of them.
+      this.isRaw = true;
+      this.pass(chunk, 0, chunk.length);
+    }
+    if (this.phase === 'resetting') this.seekResetEnd(chunk);
+  }
+
+  tunnelClosed(): void {
+    if (this.phase === 'leaving') return this.finish(this.held);
+    const canContinue =
+      this.phase === 'open' && this.isRepeatable && this.owed === 0 && !this.framer.isInFrame;
+    if (!canContinue) return this.finish([]);
+    this.phase = 'lost';
+    this.options.borrow();
+  }
+
+  private expect(count: number): void {
+    if (this.owed === 0) this.lastProgressAt = this.options.clock.now();
+    this.owed += count;
+  }
+
+  /** Passes frames on, one by one only as far as counting and swallowing need it. */
+  private follow(chunk: Buffer): void {
+    let passed = 0;
+    for (let pos = 0; pos < chunk.length;) {
+      const start = pos;
+      const began = !this.framer.isInFrame;
+      pos = this.framer.scanFrame(chunk, pos, chunk.length);
+      const unasked = began && isMessage(chunk, start, pos, this.session.subscriptions.size > 0);
+      if (this.framer.isInFrame) continue;
+      if (this.toSwallow > 0 && !isPublished(chunk, start, pos)) {
+        this.toSwallow -= 1;
+        this.pass(chunk, passed, start);
+        passed = pos;
+      } else if (!unasked && this.owed > 0) {
+        this.owed -= 1;
+        if (this.owed === 0) this.mayWait = false;
+      }
+    }
+    this.pass(chunk, passed, chunk.length);
+  }
+
+  private pass(chunk: Buffer, start: number, end: number): void {
+    if (start === end) return;
+    this.client.reply(chunk, start, end);
+    if (this.client.unreadBytes <= HIGH_WATER_BYTES) return;
+    const { lease } = this;
+    lease.pauseReading();
+    this.client.whenDrained(() => lease.resumeReading());
+  }
+
+  private hold(chunk: Buffer): void {
+    this.held.push(chunk);
+    this.heldBytes += chunk.length;
+    if (this.heldBytes <= MAX_HELD_BYTES) return;
+    for (const part of this.held) this.pass(part, 0, part.length);
+    this.held = [];
+    this.heldBytes = 0;
+  }
+
+  /** Nothing can follow the reply to RESET, for nothing was asked after it and all subscriptions are gone. */
+  private seekResetEnd(chunk: Buffer): void {
+    this.recent = Buffer.concat([this.recent, chunk.subarray(-RESET_DONE.length)]).subarray(
+      -RESET_DONE.length,
+    );
+    const isSimpleString = this.framer.frameType === RESET_DONE[0];
+    if (this.framer.isInFrame || !isSimpleString || !this.recent.equals(RESET_DONE)) return;
+    this.deadline.cancel();
+    this.options.detached();
+  }
+
+  private finish(last: readonly Buffer[]): void {
+    this.deadline.cancel();
+    this.client.finish(last.length === 0 ? null : Buffer.concat(last));
+  }
+
+  private checkDeadline(): void {
+    if (this.owed === 0 || this.mayWait || this.isRaw || this.phase === 'lost') return;
+    if (this.options.clock.now() - this.lastProgressAt <= this.options.timeoutMs) return;
+    this.lease.fail(
+      new TimeoutError(`the upstream did not reply within ${this.options.timeoutMs} ms`),
+    );
+  }
+}
+
+/** CLIENT subcommands that only ask about the connection: on another one they are asked anew. */
+function isLabel(args: readonly Buffer[]): boolean {
+  const subcommand = args[1]?.toString('latin1').toLowerCase() ?? '';
+  return ['id', 'info', 'list', 'getname', 'trackinginfo', 'getredir'].includes(subcommand);
+}
+
+/** No reply is owed: CLIENT REPLY may silence this and what follows; replication acknowledges nothing. */
+function isSilent(effect: SessionEffect, args: readonly Buffer[]): boolean {
+  const subcommand = args[1]?.toString('latin1').toLowerCase() ?? '';
+  return effect === 'replicate' || (effect === 'sticky' && subcommand === 'reply');
+}
+
+/** A message rather than the confirmation of a (re-made) subscription. */
+function isPublished(chunk: Buffer, start: number, end: number): boolean {
+  return /^[*>]\d+\r\n\$\d+\r\n[ps]?message\r\n/.test(
+    chunk.toString('latin1', start, Math.min(end, start + 32)),
+  );
+}

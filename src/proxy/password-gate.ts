@@ -1,0 +1,77 @@
+/**
+ * The sidecar's own password (`requirepass`): a client passes once it has given it, with AUTH or HELLO, as the default
+ * user. Any other user is the upstream's to judge. The texts are Redis'.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { encodeCommand, encodeError, OK_REPLY } from '../resp/encoder.js';
+import { NOAUTH_HELLO, WRONGPASS } from './errors.js';
+
+export type Verdict =
+  | { readonly kind: 'reply'; readonly reply: Buffer }
+  /** The credentials are another user's: ask the upstream. */
+  | { readonly kind: 'upstream' }
+  /** The password was right; the rest of the command remains to be done. */
+  | { readonly kind: 'go-on'; readonly rewritten: Buffer };
+
+export class PasswordGate {
+  isOpen: boolean;
+
+  /** `password` null: there is no gate. */
+  constructor(private readonly password: Buffer | null) {
+    this.isOpen = password === null;
+  }
+
+  open(): void {
+    this.isOpen = true;
+  }
+  lock(): void {
+    this.isOpen = this.password === null;
+  }
+
+  /** Judges AUTH or HELLO from a client that has not passed yet. */
+  check(args: readonly Buffer[]): Verdict {
+    return args[0]!.toString('latin1').toLowerCase() === 'auth'
+      ? this.checkAuth(args)
+      : this.checkHello(args);
+  }
+
+  private checkAuth(args: readonly Buffer[]): Verdict {
+    if (args.length < 2)
+      return reply(encodeError("ERR wrong number of arguments for 'auth' command"));
+    if (args.length > 3) return reply(encodeError('ERR syntax error'));
+    if (args.length === 3 && !isDefaultUser(args[1]!)) return { kind: 'upstream' };
+    return reply(this.accepts(args[args.length - 1]!) ? OK_REPLY : WRONGPASS);
+  }
+
+  private checkHello(args: readonly Buffer[]): Verdict {
+    const at = args.findIndex(
+      (argument, index) => index > 1 && argument.toString('latin1').toLowerCase() === 'auth',
+    );
+    if (at === -1 || at + 2 >= args.length) return reply(NOAUTH_HELLO);
+    if (!isDefaultUser(args[at + 1]!)) return { kind: 'upstream' };
+    if (!this.accepts(args[at + 2]!)) return reply(WRONGPASS);
+    return {
+      kind: 'go-on',
+      rewritten: encodeCommand([...args.slice(0, at), ...args.slice(at + 3)]),
+    };
+  }
+
+  private accepts(given: Buffer): boolean {
+    const right = this.password !== null && timingSafeEqual(digest(given), digest(this.password));
+    if (right) this.isOpen = true;
+    return right;
+  }
+}
+
+function isDefaultUser(name: Buffer): boolean {
+  return name.toString('latin1') === 'default';
+}
+
+/** Of equal length whatever the input, for a comparison in constant time. */
+function digest(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+function reply(bytes: Buffer): Verdict {
+  return { kind: 'reply', reply: bytes };
+}

@@ -1,0 +1,77 @@
+/**
+ * Where a command goes: one pure, synchronous function of what the command does to its connection and what the client
+ * holds. The dispatcher performs the answer; the hot path uses it precomputed, as a table of the commands that simply
+ * pass. The whole of it is printed in docs/routing.md.
+ */
+import { COMMANDS, type SessionEffect } from '../command/table.js';
+
+/**
+ * What the client's next command finds:
+ * - `shared` nothing of its own: a lane, together with others.
+ * - `pinned` a connection of its own for the time being (a transaction, a blocking command, a large value).
+ * - `kept` a connection of its own until it leaves (subscriptions, tracking, MONITOR).
+ * - `broken` a transaction whose connection was lost: nothing of it will run.
+ * - `locked` it has yet to give the sidecar's password.
+ */
+export const POSITIONS = ['shared', 'pinned', 'kept', 'broken', 'locked'] as const;
+export type Position = (typeof POSITIONS)[number];
+
+/**
+ * - `pass` as it came, on the connection that the client has.
+ * - `pin` on a connection of its own; its reply says whether the client goes on needing it.
+ * - `keep` on a connection of its own from now on.
+ * - `leave` answered here: the client leaves (QUIT) or begins anew (RESET).
+ * - `abort` answered here: the end of a transaction that cannot run.
+ * - `unlock` checked here: the sidecar's password.
+ * - `refuse` answered here with the error that the position calls for.
+ * - `hang-up` the connection is closed without a word, as Redis does.
+ */
+export type Route = 'pass' | 'pin' | 'keep' | 'leave' | 'abort' | 'unlock' | 'refuse' | 'hang-up';
+
+export function route(effect: SessionEffect, position: Position): Route {
+  if (effect === 'hang-up') return 'hang-up';
+  if (effect === 'quit' || effect === 'reset') return 'leave';
+  switch (position) {
+    case 'locked':
+      return effect === 'auth' || effect === 'hello' ? 'unlock' : 'refuse';
+    case 'broken':
+      return effect === 'exec' || effect === 'discard' ? 'abort' : 'refuse';
+    case 'kept':
+      return effect === 'subscribe' ? 'keep' : 'pass';
+    case 'shared':
+    case 'pinned':
+      return routeByEffect(effect);
+  }
+}
+
+function routeByEffect(effect: Exclude<SessionEffect, 'hang-up' | 'quit' | 'reset'>): Route {
+  switch (effect) {
+    case 'none':
+      return 'pass';
+    case 'multi':
+    case 'exec':
+    case 'discard':
+    case 'watch':
+    case 'unwatch':
+    case 'blocking':
+    case 'apart':
+    case 'auth':
+    case 'hello':
+    case 'select':
+    case 'name':
+    case 'library':
+      return 'pin';
+    case 'subscribe':
+    case 'monitor':
+    case 'sticky':
+    case 'replicate':
+      return 'keep';
+  }
+}
+
+/** By command id: 1 where the command passes in this position whatever its arguments, so that nobody need look. */
+export function passTable(position: Position): Uint8Array {
+  return Uint8Array.from(COMMANDS, ({ effect }) =>
+    effect !== 'by-argument' && route(effect, position) === 'pass' ? 1 : 0,
+  );
+}

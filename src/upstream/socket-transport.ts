@@ -1,0 +1,103 @@
+/** Byte streams over the network: TCP, TLS and unix sockets. */
+import net from 'node:net';
+import tls from 'node:tls';
+import type { ByteStream, ByteStreamHandlers, Transport } from '../base/byte-stream.js';
+
+const KEEPALIVE_AFTER_MS = 30_000;
+const HIGH_WATER_BYTES = 1024 * 1024;
+
+export interface TlsSettings {
+  /** PEM. Null: the system's authorities. */
+  readonly ca: Buffer | null;
+  /** PEM, for an upstream that asks for a client certificate. */
+  readonly cert: Buffer | null;
+  readonly key: Buffer | null;
+  /** SNI, and the name that the certificate must carry. Null: the host. */
+  readonly servername: string | null;
+}
+
+export type SocketAddress =
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      readonly tls: TlsSettings | null;
+    }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export function socketTransport(address: SocketAddress): Transport {
+  const description =
+    address.kind === 'unix'
+      ? `unix ${address.path}`
+      : `${address.tls === null ? 'tcp' : 'tls'} ${address.host}:${address.port}`;
+  return {
+    description,
+    open: (handlers) => new SocketStream(dial(address), opening(address), handlers),
+  };
+}
+
+function dial(address: SocketAddress): net.Socket {
+  if (address.kind === 'unix') return net.connect({ path: address.path });
+  const { host, port } = address;
+  if (address.tls === null) return net.connect({ host, port, noDelay: true });
+  const { ca, cert, key, servername } = address.tls;
+  // SNI carries names only; an address as the servername is refused by Node.
+  const name = servername ?? (net.isIP(host) === 0 ? host : undefined);
+  const socket = tls.connect({
+    host,
+    port,
+    ...(ca === null ? {} : { ca }),
+    ...(cert === null ? {} : { cert }),
+    ...(key === null ? {} : { key }),
+    ...(name === undefined ? {} : { servername: name }),
+  });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+function opening(address: SocketAddress): 'connect' | 'secureConnect' {
+  return address.kind === 'tcp' && address.tls !== null ? 'secureConnect' : 'connect';
+}
+
+class SocketStream implements ByteStream {
+  private cause: Error | null = null;
+
+  constructor(
+    private readonly socket: net.Socket,
+    openEvent: 'connect' | 'secureConnect',
+    handlers: ByteStreamHandlers,
+  ) {
+    socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
+    socket.once(openEvent, () => handlers.onOpen());
+    socket.on('data', (chunk: Buffer) => handlers.onData(chunk));
+    socket.on('drain', () => handlers.onDrain());
+    socket.on('error', (error) => (this.cause = error));
+    socket.on('end', () => (this.cause ??= new Error('the upstream closed the connection')));
+    socket.once('close', () => handlers.onClose(this.cause));
+  }
+
+  get pendingBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (!this.socket.writable) return true;
+    this.socket.write(bytes);
+    return this.socket.writableLength <= HIGH_WATER_BYTES;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+  resume(): void {
+    this.socket.resume();
+  }
+  end(): void {
+    this.socket.end();
+  }
+  reset(): void {
+    // A TLS socket has no reset of its own; destroying it closes the connection below without a flush.
+    if (this.socket.connecting || this.socket instanceof tls.TLSSocket) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * What two servers in the same state may answer differently, by command: time, chance, ids,
+ * addresses and the order of hash tables (their seed differs per process). Each mask is as narrow
+ * as it can be, carries its reason, and never touches an error reply. docs/compatibility.md prints
+ * the table.
+ */
+import { encodeReply, isError, parseFrame, type Reply } from './reply-tree.js';
+
+/** One row: for the replies of `commands`, `hide` makes equal what may differ. */
+export interface Mask {
+  readonly commands: readonly string[];
+  readonly what: string;
+  readonly reason: string;
+  readonly hide: (reply: Reply) => Reply;
+}
+
+const TIME = 'the clock moves between the two calls';
+const CHANCE = 'random by definition';
+const HASH_ORDER = 'order of a hash table, whose seed differs per process';
+const PROCESS = 'describes the process, of which there are two';
+const CONNECTION = 'describes the connection, of which there are two';
+
+/** All masks; a command may be in several. */
+export const MASKS: readonly Mask[] = [
+  {
+    commands: ['time', 'lastsave', 'ttl', 'pttl', 'object|idletime'],
+    what: 'digits of positive numbers',
+    reason: TIME,
+    hide: positiveNumbers,
+  },
+  {
+    commands: ['xadd', 'xgroup|create', 'xinfo|stream', 'xread', 'xreadgroup', 'xrange', 'xrevrange'],
+    what: 'ids made from the clock',
+    reason: TIME,
+    hide: scalars((text) => text.replace(/\b\d{13}-\d+/g, '<id>')),
+  },
+  {
+    commands: ['xinfo|consumers', 'xinfo|stream', 'xpending', 'xclaim', 'xautoclaim'],
+    what: 'idle, seen-time, delivery times',
+    reason: TIME,
+    hide: streamTimes,
+  },
+  {
+    commands: ['randomkey', 'srandmember', 'hrandfield', 'zrandmember', 'spop', 'acl|genpass'],
+    what: 'the values, not their types, lengths of lists or nulls',
+    reason: CHANCE,
+    hide: scalars(() => '<random>'),
+  },
+  {
+    commands: ['lolwut'],
+    what: 'the drawing',
+    reason: CHANCE,
+    hide: scalars((text) => text.replace(/[^\n]*\n/g, '')),
+  },
+  {
+    commands: [
+      ...['smembers', 'sinter', 'sunion', 'sdiff', 'keys', 'pubsub|channels', 'pubsub|shardchannels'],
+      ...['command', 'command|list', 'command|docs', 'command|info', 'acl|cat', 'function|list'],
+      ...['config|get'],
+    ],
+    what: 'order of elements',
+    reason: HASH_ORDER,
+    hide: unordered,
+  },
+  {
+    commands: ['scan', 'sscan'],
+    what: 'cursor and elements of one page; a scenario compares whole iterations',
+    reason: HASH_ORDER,
+    hide: page,
+  },
+  {
+    commands: ['dump', 'function|dump'],
+    what: 'order inside the payload, so only its length counts',
+    reason: HASH_ORDER,
+    hide: scalars((text) => 'x'.repeat(text.length)),
+  },
+  {
+    commands: ['config|get'],
+    what: 'port, dir, logfile, pidfile',
+    reason: PROCESS,
+    hide: processSettings,
+  },
+  {
+    commands: ['info'],
+    what: 'values, and lines that count commands and errors',
+    reason: PROCESS,
+    hide: scalars(infoFields),
+  },
+  {
+    commands: ['memory|stats', 'memory|usage', 'memory|malloc-stats', 'memory|doctor'],
+    what: 'digits',
+    reason: 'allocations differ with the connections and the order of hash tables',
+    hide: memory,
+  },
+  {
+    commands: ['client|id', 'client|getredir', 'client|trackinginfo', 'hello'],
+    what: 'client ids',
+    reason: CONNECTION,
+    hide: clientIds,
+  },
+  {
+    commands: ['client|list', 'client|info', 'acl|log', 'monitor'],
+    what: 'id, addr, laddr, fd, age, idle, buffer sizes',
+    reason: CONNECTION,
+    hide: scalars(clientFields),
+  },
+  {
+    commands: ['acl|log'],
+    what: 'age-seconds',
+    reason: TIME,
+    hide: scalars((text) => (/^\d+\.\d+$/.test(text) ? '<age>' : text)),
+  },
+  {
+    commands: ['debug'],
+    what: 'addresses, lru clock, hash table statistics, ids made by chance',
+    reason: PROCESS,
+    hide: scalars(debugFields),
+  },
+  {
+    commands: ['role', 'psync', 'latency|latest', 'latency|history', 'latency|graph'],
+    what: 'digits',
+    reason: TIME,
+    hide: scalars((text) => text.replace(/\d+/g, '<n>')),
+  },
+];
+
+const BY_COMMAND = new Map<string, Mask[]>();
+for (const mask of MASKS) {
+  for (const name of mask.commands) BY_COMMAND.set(name, [...(BY_COMMAND.get(name) ?? []), mask]);
+}
+
+/** Whether two frames that answer `command` (`name` or `container|sub`) say the same. */
+export function sameReply(command: string, left: Buffer, right: Buffer): boolean {
+  if (left.equals(right)) return true;
+  if (!BY_COMMAND.has(command)) return false;
+  (globalThis as any).used ??= new Set(); if (parseFrame(left).type!=='-') (globalThis as any).used.add(command);
+  return sameTree(command, parseFrame(left), parseFrame(right));
+}
+
+/** Whether two EXEC replies say the same, element by element, each masked as its own command. */
+export function sameExec(commands: readonly string[], left: Buffer, right: Buffer): boolean {
+  if (left.equals(right)) return true;
+  const [one, other] = [parseFrame(left), parseFrame(right)];
+  if (one.type !== '*' || other.type !== '*' || one.items === null || other.items === null) {
+    return false;
+  }
+  const [these, those] = [one.items, other.items];
+  if (these.length !== those.length) return false;
+  return these.every((item, i) => {
+    const twin = those[i];
+    return twin !== undefined && sameTree(commands[i] ?? '', item, twin);
+  });
+}
+
+function sameTree(command: string, left: Reply, right: Reply): boolean {
+  return encodeReply(masked(command, left)) === encodeReply(masked(command, right));
+}
+
+function masked(command: string, reply: Reply): Reply {
+  if (isError(reply)) return reply;
+  return (BY_COMMAND.get(command) ?? []).reduce((hidden, mask) => mask.hide(hidden), reply);
+}
+
+/** Applies `edit` to the text of every scalar, however deep. Nulls stay. */
+function scalars(edit: (text: string) => string): (reply: Reply) => Reply {
+  const walk = (reply: Reply): Reply => {
+    if ('items' in reply) return { ...reply, items: reply.items?.map(walk) ?? null };
+    if (reply.text === null || reply.type === '-') return reply;
+    return { ...reply, text: edit(reply.text) } as Reply;
+  };
+  return walk;
+}
+
+function positiveNumbers(reply: Reply): Reply {
+  return scalars((text) => (/^[1-9]\d*$/.test(text) ? '<n>' : text))(reply);
+}
+
+function page(reply: Reply): Reply {
+  if (!('items' in reply) || reply.items === null) return reply;
+  const hidden = reply.items.map((item) =>
+    'items' in item ? { ...item, items: [] } : ({ ...item, text: '<cursor>' } as Reply),
+  );
+  return { ...reply, items: hidden };
+}
+
+/** Elements in a fixed order; pairs of a map stay together, nested lists are sorted first. */
+function unordered(reply: Reply): Reply {
+  if (!('items' in reply) || reply.items === null) return reply;
+  const items = reply.items.map(unordered);
+  const step = reply.type === '%' || reply.type === '|' ? 2 : 1;
+  const groups: Reply[][] = [];
+  for (let i = 0; i < items.length; i += step) groups.push(items.slice(i, i + step));
+  const key = (group: Reply[]): string => group.map(encodeReply).join('');
+  groups.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return { ...reply, items: groups.flat() };
+}
+
+/** XPENDING's third and XINFO's idle and time fields: numbers above the fixture's own counts. */
+function streamTimes(reply: Reply): Reply {
+  if (!('items' in reply) || reply.items === null) return reply;
+  const items = reply.items.map(streamTimes);
+  const named = items.map((item, i) => (isTimeName(items[i - 1]) ? hideNumber(item) : item));
+  // XPENDING with a range, and pel of XINFO STREAM FULL: id, consumer, idle or time, deliveries.
+  const isPending = named.length === 4 && named[0]?.type === '$' && named[3]?.type === ':';
+  const isPel = named.length === 3 && named[0]?.type === '$' && named[2]?.type === ':';
+  const at = isPending ? 2 : isPel ? 1 : -1;
+  return { ...reply, items: named.map((item, i) => (i === at ? hideNumber(item) : item)) };
+}
+
+function isTimeName(reply: Reply | undefined): boolean {
+  if (reply === undefined || 'items' in reply) return false;
+  return ['idle', 'inactive', 'seen-time', 'active-time'].includes(reply.text ?? '');
+}
+
+function hideNumber(reply: Reply): Reply {
+  return reply.type === ':' ? { ...reply, text: '<n>' } : reply;
+}
+
+function clientIds(reply: Reply): Reply {
+  if (!('items' in reply) || reply.items === null) {
+    return reply.type === ':' && Number(reply.text) > 0 ? { ...reply, text: '<id>' } : reply;
+  }
+  const { items } = reply;
+  const isId = (name: Reply | undefined): boolean =>
+    name !== undefined && !('items' in name) && (name.text === 'id' || name.text === 'redirect');
+  return { ...reply, items: items.map((item, i) => (isId(items[i - 1]) ? clientIds(item) : item)) };
+}
+
+function processSettings(reply: Reply): Reply {
+  if (!('items' in reply) || reply.items === null) return reply;
+  // After `unordered` a flat RESP2 list has lost its pairs: the values are known by their look.
+  return scalars((text) => (/^\/|^\d{4,5}$/.test(text) ? '<own>' : text))(reply);
+}
+
+function infoFields(text: string): string {
+  const lines = text.split('\r\n').filter((line) => !/^(cmdstat|errorstat|latency_|db\d)/.test(line));
+  return lines.map((line) => line.replace(/:.*/, ':')).join('\r\n');
+}
+
+function memory(reply: Reply): Reply {
+  if ('items' in reply && reply.items !== null) return { ...reply, items: [] };
+  return scalars((text) => text.replace(/[\s\S]+/, '<memory>'))(reply);
+}
+
+function clientFields(text: string): string {
+  const own = 'id|addr|laddr|fd|age|idle|qbuf|qbuf-free|argv-mem|rbs|rbp|obl|oll|omem|tot-mem|events';
+  return text.replace(new RegExp(`\\b(${own})=[^ \\n]*`, 'g'), '$1=*');
+}
+
+function debugFields(text: string): string {
+  return text
+    .replace(/at:0x[0-9a-f]+/, 'at:*')
+    .replace(/\blru(_seconds_idle)?:\d+/g, 'lru$1:*')
+    .replace(/^(\[Dictionary HT\]|Hash table)[\s\S]*/, '$1');
+}

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CliHost, Output, Startable } from '../../src/cli/host.js';
+import { runCli } from '../../src/cli/run.js';
+import { formatStatus } from '../../src/cli/status.js';
+import { systemClock } from '../../src/base/clock.js';
+import { VERSION } from '../../src/base/version.js';
+import type { Config } from '../../src/config/config.js';
+import { OPTION_NAMES, mayBeGivenIn, optionOf } from '../../src/config/options.js';
+
+/** Collects what a command prints. */
+class Page implements Output {
+  text = '';
+  readonly isTTY = false;
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+/** A process around the command line: what it prints, the signals it gets, and the sidecar it would run. */
+class Process implements CliHost {
+  readonly stdout = new Page();
+  readonly stderr = new Page();
+  readonly clock = systemClock;
+  readonly sleep = (): Promise<void> => Promise.resolve();
+  config: Config | null = null;
+  signal: (signal: string) => void = () => {};
+
+  constructor(
+    readonly argv: readonly string[],
+    readonly env: Readonly<Record<string, string>> = {},
+    readonly sidecar: Startable = { start: never, drain: never },
+    readonly dialUpstream: CliHost['dialUpstream'] = () => Promise.resolve('PONG'),
+  ) {}
+
+  readonly readFile = (): string => {
+    throw new Error('ENOENT');
+  };
+  readonly onStopSignal = (handler: (signal: string) => void): void => {
+    this.signal = handler;
+  };
+  readonly createSidecar = (config: Config): Startable => {
+    this.config = config;
+    return this.sidecar;
+  };
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+/** Lets everything happen that needs no more input. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+test('the version is that of the package', async () => {
+  const program = new Process(['--version']);
+  assert.equal(await runCli(program), 0);
+  assert.equal(program.stdout.text, `${VERSION}\n`);
+});
+
+test('help shows every flag', async () => {
+  const program = new Process(['--help']);
+  assert.equal(await runCli(program), 0);
+  for (const name of OPTION_NAMES.filter((each) => mayBeGivenIn(each, 'flag'))) {
+    const flag = optionOf(name).default === 'yes' ? `--no-${name}` : `--${name} <`;
+    assert.ok(program.stdout.text.includes(`  ${flag}`), flag);
+  }
+});
+
+test('no password can be given as a flag', async () => {
+  for (const flag of ['--requirepass', '--upstream-password']) {
+    const program = new Process([flag, 'x']);
+    assert.equal(await runCli(program), 2);
+    assert.match(program.stderr.text, new RegExp(`${flag}: there is no such flag`));
+  }
+});
+
+test('everything that is wrong is reported at once, with exit code 2', async () => {
+  const argv = ['check', '--hold', 'x', '--hodl=1s', '--listen', 'y', '--listen', 'z'];
+  const program = new Process(argv, { RESPOOL_DRAIN: 'q' });
+  assert.equal(await runCli(program), 2);
+  const lines = program.stderr.text.trimEnd().split('\n');
+  assert.deepEqual(
+    lines.map((line) => line.split(' is not allowed')[0]),
+    [
+      'respool: 5 problems with the configuration',
+      '  --hodl: there is no such flag; did you mean --hold?',
+      '  listen: "y" from --listen',
+      '  listen: "z" from --listen',
+      '  hold: "x" from --hold',
+      '  drain: "q" from RESPOOL_DRAIN',
+    ],
+  );
+});
+
+test('a word that is no command, and a flag without its value, are mistakes', async () => {
+  const word = new Process(['chekc']);
+  assert.equal(await runCli(word), 2);
+  assert.match(word.stderr.text, /"chekc" is not expected here; did you mean check\?/);
+  const flag = new Process(['--hold']);
+  assert.equal(await runCli(flag), 2);
+  assert.match(flag.stderr.text, /^respool: option '--hold <duration>' argument missing/);
+});
+
+test('flags are read before and after the command, which is serve unless said', async () => {
+  for (const argv of [
+    ['--hold', '7s', '--no-protected-mode'],
+    ['serve', '--hold', '7s'],
+    ['--hold=7s', 'serve'],
+  ]) {
+    const program = new Process(argv);
+    void runCli(program);
+    await settle();
+    assert.equal(program.config?.holdMs, 7000, program.stderr.text);
+  }
+});
+
+test('check prints each option with its source, no secret, and what the upstream says', async () => {
+  const argv = ['check', '--upstream', 'redis://u:secret@h', '--hold', '7s'];
+  const program = new Process(argv, { RESPOOL_REQUIREPASS: 'secret', RESPOOL_SCRIPTS: 'pass' });
+  assert.equal(await runCli(program), 0);
+  const { text } = program.stdout;
+  assert.match(text, /^hold +7s +--hold$/m);
+  assert.match(text, /^requirepass +\*\*\* +RESPOOL_REQUIREPASS$/m);
+  assert.match(text, /^drain +10s +default$/m);
+  assert.match(text, /^scripts +pass +RESPOOL_SCRIPTS \(no effect yet\)$/m);
+  assert.match(text, /^warning: this version does not act on these options yet: scripts$/m);
+  assert.match(text, /^upstream redis:\/\/u:\*\*\*@h:6379 answers: PONG$/m);
+  assert.doesNotMatch(text, /secret/);
+});
+
+test('check exits 1 when the upstream cannot be reached', async () => {
+  const refuse = (): Promise<string> => Promise.reject(new Error('connection refused'));
+  const program = new Process(['check'], {}, undefined, refuse);
+  assert.equal(await runCli(program), 1);
+  assert.equal(program.stderr.text, 'upstream embedded: does not answer: connection refused\n');
+});
+
+test('a sidecar that cannot start is one line and exit code 1', async () => {
+  const start = (): Promise<void> => Promise.reject(new Error('127.0.0.1:6380 is in use'));
+  const program = new Process([], {}, { start, drain: never });
+  assert.equal(await runCli(program), 1);
+  assert.equal(program.stderr.text, 'respool: 127.0.0.1:6380 is in use\n');
+});
+
+test('the first signal drains and exits 0', async () => {
+  let drained = 0;
+  let finish = (): void => {};
+  const sidecar: Startable = {
+    start: () => Promise.resolve(),
+    drain: () => new Promise((resolve) => ((drained += 1), (finish = resolve))),
+  };
+  const program = new Process(['--log-level', 'error'], {}, sidecar);
+  const exit = runCli(program);
+  await settle();
+  program.signal('SIGTERM');
+  await settle();
+  assert.equal(drained, 1);
+  finish();
+  assert.equal(await exit, 0);
+});
+
+test('a second signal exits now, with 1, also while starting', async () => {
+  for (const start of [never, (): Promise<void> => Promise.resolve()]) {
+    const program = new Process([], {}, { start, drain: never });
+    const exit = runCli(program);
+    await settle();
+    program.signal('SIGINT');
+    program.signal('SIGTERM');
+    assert.equal(await exit, 1);
+  }
+});
+
+test('a drain that fails is logged and exits 1', async () => {
+  const drain = (): Promise<void> => Promise.reject(new Error('cannot'));
+  const program = new Process([], {}, { start: never, drain });
+  const exit = runCli(program);
+  await settle();
+  program.signal('SIGTERM');
+  assert.equal(await exit, 1);
+  assert.match(program.stdout.text, /"event":"draining failed","error":"Error: cannot"/);
+});
+
+test('warnings about the configuration are in the log', async () => {
+  const program = new Process(['--near-cache', '1mb']);
+  void runCli(program);
+  await settle();
+  assert.match(program.stdout.text, /"warn".*does not act on these options yet: near-cache/);
+});
+
+test('status without an admin address says so', async () => {
+  const program = new Process(['status', '--admin', 'off']);
+  assert.equal(await runCli(program), 1);
+  assert.match(program.stderr.text, /^respool: admin is off/);
+});
+
+test('status is a few lines for people', () => {
+  const status = {
+    version: '1.2.3',
+    uptimeSeconds: 7265.4,
+    condition: 'healthy',
+    upstream: { url: 'redis://:***@h:6379', connected: true, lanes: 2 },
+    clients: { connected: 12, pinned: 1 },
+  } as const;
+  assert.equal(
+    formatStatus(status),
+    'respool   1.2.3, healthy, up 2h 1m\n' +
+      'upstream  redis://:***@h:6379, connected, 2 lanes\n' +
+      'clients   12 connected, 1 pinned\n',
+  );
+});

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COMMAND_NAMES } from '../../src/command/table.js';
+import { createMetrics } from '../../src/metrics/metrics.js';
+import { METRICS, type Gauges } from '../../src/metrics/table.js';
+import { Observer, ROUTES } from '../../src/proxy/observer.js';
+
+const GAUGES: Gauges = {
+  upstreamUp: true,
+  downstreamConnections: 3,
+  downstreamConnectionsLimit: 100,
+  downstreamPendingBytes: 4,
+  sharedConnections: 2,
+  pinnedConnections: 5,
+  idleConnections: 6,
+  pinnedConnectionsLimit: 200,
+  upstreamPendingBytes: 7,
+  inFlightCommands: 8,
+  waitingCommands: 9,
+};
+
+/** The sidecar's own lines of the exposition. */
+async function scrape(observer: Observer, gauges = GAUGES): Promise<string[]> {
+  const metrics = createMetrics({ version: '1.2.3', observer, gauges: () => gauges });
+  const text = await metrics.exposition();
+  return text.split('\n').filter((line) => line.startsWith('respool_'));
+}
+
+/** Counts `count` commands called `name` that were sent on `route`. */
+function countCommands(
+  observer: Observer,
+  name: string,
+  route: (typeof ROUTES)[number],
+  count: number,
+): void {
+  const id = COMMAND_NAMES.indexOf(name);
+  assert.ok(id >= 0, name);
+  observer.commands[id * ROUTES.length + ROUTES.indexOf(route)]! += count;
+}
+
+test('commands have a series for each name and route that occurred, and no other', async () => {
+  const observer = new Observer();
+  countCommands(observer, 'get', 'shared', 5);
+  countCommands(observer, 'get', 'pinned', 1);
+  countCommands(observer, 'other', 'refused', 2);
+  const lines = await scrape(observer);
+  assert.deepEqual(lines.filter((line) => line.startsWith('respool_commands_total')).sort(), [
+    'respool_commands_total{command="get",route="pinned"} 1',
+    'respool_commands_total{command="get",route="shared"} 5',
+    'respool_commands_total{command="other",route="refused"} 2',
+  ]);
+});
+
+test('histograms are cumulative and end with all that was counted', async () => {
+  const observer = new Observer();
+  observer.duration.shared.record(0.05, 1);
+  observer.duration.shared.record(0.2, 2);
+  observer.duration.shared.record(60_000, 1);
+  const lines = (await scrape(observer)).filter(
+    (line) => line.startsWith('respool_command_duration_seconds') && line.includes('shared'),
+  );
+  const value = (start: string): number =>
+    Number(
+      lines
+        .find((line) => line.startsWith(start))
+        ?.split(' ')
+        .at(-1),
+    );
+  const bucket = (le: string): number =>
+    value(`respool_command_duration_seconds_bucket{route="shared",le="${le}"}`);
+  assert.deepEqual(
+    [bucket('0.0001'), bucket('0.00025'), bucket('10'), bucket('+Inf')],
+    [1, 3, 3, 4],
+  );
+  assert.equal(value('respool_command_duration_seconds_count'), 4);
+  assert.ok(Math.abs(value('respool_command_duration_seconds_sum') - 60.00045) < 1e-9);
+});
+
+test('gauges and counters are read when scraped', async () => {
+  const observer = new Observer();
+  observer.upstreamFailed('refused');
+  observer.protocolErrors = 10;
+  observer.downstreamBytesOut = 11;
+  const lines = await scrape(observer);
+  for (const expected of [
+    'respool_build_info{version="1.2.3"} 1',
+    'respool_upstream_up 1',
+    'respool_upstream_failures_total{reason="refused"} 1',
+    'respool_upstream_connections{kind="shared"} 2',
+    'respool_upstream_connections{kind="pinned"} 5',
+    'respool_upstream_connections{kind="idle"} 6',
+    'respool_downstream_connections 3',
+    'respool_upstream_waiting_commands 9',
+    'respool_protocol_errors_total 10',
+    'respool_downstream_bytes_total{direction="in"} 0',
+    'respool_downstream_bytes_total{direction="out"} 11',
+  ]) {
+    assert.ok(lines.includes(expected), expected);
+  }
+  const away = await scrape(observer, { ...GAUGES, upstreamUp: false });
+  assert.ok(away.includes('respool_upstream_up 0'));
+});
+
+test('the exposition describes every metric of the table, and the process', async () => {
+  const source = { version: '1', observer: new Observer(), gauges: () => GAUGES };
+  const metrics = createMetrics(source);
+  const text = await metrics.exposition();
+  for (const { name, type, help } of METRICS) {
+    assert.ok(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`), name);
+  }
+  assert.match(text, /^process_cpu_seconds_total \d/m);
+  assert.match(metrics.contentType, /^text\/plain; version=0\.0\.4/);
+});
+
+test('names and labels follow the conventions of Prometheus', () => {
+  const names = METRICS.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  for (const { name, type } of METRICS) {
+    assert.match(name, /^respool_[a-z_]+$/);
+    assert.equal(name.endsWith('_total'), type === 'counter', name);
+    if (type === 'histogram') assert.match(name, /_seconds$/);
+  }
+});
