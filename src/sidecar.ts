@@ -201,6 +201,7 @@ class RunningSidecar implements Sidecar {
       clock: deps.clock,
       observer,
       pool: upstream.pool,
+      silence: upstream.silence,
       password: config.requirepass === null ? null : Buffer.from(config.requirepass),
       upstreamTimeoutMs: config.upstreamTimeoutMs,
       newSession: () => new Session(this.identity, upstream.homeState, this.identities),
@@ -258,7 +259,8 @@ const PASS_EVERYTHING: Refusal = { refusal: null, filterPassing: (passes) => pas
 const REFUSE_WHAT_NEEDS_A_SERVER: Refusal = {
   refusal(commandId, args) {
     const subcommand = args[1]?.toString('latin1').toLowerCase() ?? null;
-    const text = refusedInProcess(COMMANDS[commandId]!.name, subcommand);
+    const settings = args.slice(2).map((argument) => argument.toString('latin1'));
+    const text = refusedInProcess(COMMANDS[commandId]!.name, subcommand, settings);
     return text === null
       ? null
       : encodeCommand(['EVAL', 'return redis.error_reply(ARGV[1])', 0, text]);
@@ -278,9 +280,9 @@ function createEngine(
     logger,
     clock,
   };
-  return config.embeddedEngine === 'wasm'
-    ? createWasmEngine(options)
-    : createProcessEngine(options);
+  if (config.embeddedEngine === 'wasm') return createWasmEngine(options);
+  const unixTransport = (path: string): Transport => socketTransport({ kind: 'unix', path });
+  return createProcessEngine({ ...options, unixTransport });
 }
 
 function addressOf({ upstream, upstreamTls }: Config): SocketAddress {

@@ -16,12 +16,20 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Node fires a longer timer at once (BLPOP with a timeout of 25 days would be over in a millisecond). */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, task) {
-    const handle = setTimeout(task, delayMs);
-    handle.unref();
+    let handle: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      const next = leftMs > MAX_TIMER_MS ? () => wait(leftMs - MAX_TIMER_MS) : task;
+      handle = setTimeout(next, Math.min(leftMs, MAX_TIMER_MS));
+      handle.unref();
+    };
+    wait(delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
   every(periodMs, task) {

@@ -68,7 +68,7 @@ const QUICK_WITHOUT_EFFECT = `
   zunionstore`;
 
 const SLOW_WITHOUT_EFFECT = `
-  eval eval_ro evalsha evalsha_ro fcall fcall_ro flushall flushdb function keys migrate module restore save sort
+  eval eval_ro evalsha evalsha_ro fcall fcall_ro flushall flushdb keys migrate module restore save sort
   sort_ro`;
 
 const WITH_EFFECT: Readonly<Record<string, SessionEffect | 'by-argument'>> = {
@@ -99,6 +99,7 @@ const WITH_EFFECT: Readonly<Record<string, SessionEffect | 'by-argument'>> = {
   select: 'select',
   client: 'by-argument',
   script: 'by-argument',
+  function: 'by-argument',
 
   subscribe: 'subscribe',
   psubscribe: 'subscribe',
@@ -130,13 +131,18 @@ function spec(name: string, effect: CommandSpec['effect'], pace: Pace): CommandS
   return { name, effect, pace };
 }
 
+/** What runs apart may take its time (DEBUG SLEEP); what only changes a setting is answered at once. */
+function paceOf(effect: CommandSpec['effect']): Pace {
+  return effect === 'apart' ? 'slow' : 'quick';
+}
+
 /** By id. */
 export const COMMANDS: readonly CommandSpec[] = [
   // A command nobody knows may do anything to its connection; it gets one to itself.
   spec('other', 'apart', 'slow'),
   ...words(QUICK_WITHOUT_EFFECT).map((name) => spec(name, 'none', 'quick')),
   ...words(SLOW_WITHOUT_EFFECT).map((name) => spec(name, 'none', 'slow')),
-  ...Object.entries(WITH_EFFECT).map(([name, effect]) => spec(name, effect, 'slow')),
+  ...Object.entries(WITH_EFFECT).map(([name, effect]) => spec(name, effect, paceOf(effect))),
 ];
 
 /** By id; index 0 is `other`. The bounded set of values of the label `command`. */

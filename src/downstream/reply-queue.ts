@@ -11,7 +11,7 @@
 const PIN_FACTOR = 2;
 
 export class ReplyQueue {
-  private readonly parts: Buffer[] = [];
+  private parts: Buffer[] = [];
   private chunk: Buffer | null = null;
   private start = 0;
   private end = 0;
@@ -35,7 +35,8 @@ export class ReplyQueue {
   take(lagging: boolean): Buffer[] {
     this.closeSlice();
     this.bytes = 0;
-    const parts = this.parts.splice(0);
+    const { parts } = this;
+    this.parts = [];
     return lagging ? parts.map(unpinned) : parts;
   }
 

@@ -87,7 +87,7 @@ export class Bridge {
   }
 
   private open(id: number): void {
-    if (this.streams.size >= MAX_STREAMS) {
+    if (this.streams.size >= MAX_STREAMS || this.listenerFd === -1) {
       this.sender.send(RecordKind.refused, id, 0);
       return;
     }
@@ -127,6 +127,7 @@ export class Bridge {
   private close(fd: number): void {
     const stream = this.stream(fd);
     const slot = fd - FIRST_FD;
+    if (fd === this.listenerFd) this.listenerFd = -1;
     this.slots[slot] = undefined;
     this.lowestFreeSlot = Math.min(this.lowestFreeSlot, slot);
     if (stream === null) return;

@@ -26,29 +26,32 @@ const FIRST_FD = 4;
 const TEMPORARY = /^temp-\d+\.rdb$/;
 
 export class EngineFiles {
-  private readonly open_ = new Map<number, OpenFile>();
+  private readonly opened = new Map<number, OpenFile>();
 
   constructor(private readonly snapshotFile: string | null) {}
 
-  /** Opens a file and returns its descriptor, or null when the engine may not have it. */
-  open(name: string, how: 'read' | 'create'): number | null {
+  /**
+   * Opens a file and returns its descriptor; `absent` when there is none, `failed` when there is one that cannot be
+   * opened. The difference matters: Valkey starts empty without a snapshot, and must not with one it cannot read.
+   */
+  open(name: string, how: 'read' | 'create'): number | 'absent' | 'failed' {
     if (name.endsWith('dev/urandom')) return this.add({ kind: 'random' });
     const path = name === '' || name === '.' ? this.directory() : this.realPath(name);
-    if (path === null) return null;
+    if (path === null) return 'absent';
     try {
       return this.add({
         kind: 'disk',
         fd: openSync(path, how === 'create' ? 'w+' : 'r', 0o600),
         position: 0,
       });
-    } catch {
-      return null;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'absent' : 'failed';
     }
   }
 
   /** Fills `bytes` from the file; returns how many, or -1 when that failed. */
   read(fd: number, bytes: Uint8Array): number {
-    const file = this.open_.get(fd);
+    const file = this.opened.get(fd);
     if (file === undefined) return -1;
     if (file.kind === 'random') return randomFillSync(bytes).length;
     return attempt(-1, () => {
@@ -60,7 +63,7 @@ export class EngineFiles {
 
   /** Returns how many of `bytes` were written (a full disk writes less, without an error), or -1. */
   write(fd: number, bytes: Uint8Array): number {
-    const file = this.open_.get(fd);
+    const file = this.opened.get(fd);
     if (file?.kind !== 'disk') return -1;
     return attempt(-1, () => {
       const count = writeSync(file.fd, bytes, 0, bytes.length, file.position);
@@ -71,7 +74,7 @@ export class EngineFiles {
 
   /** `whence`: 0 from the start, 1 from here, 2 from the end. Returns the new position, or null. */
   seek(fd: number, offset: number, whence: number): number | null {
-    const file = this.open_.get(fd);
+    const file = this.opened.get(fd);
     if (file?.kind !== 'disk') return null;
     const base = whence === 0 ? 0 : whence === 1 ? file.position : this.sizeBytes(fd)!;
     file.position = base + offset;
@@ -79,20 +82,20 @@ export class EngineFiles {
   }
 
   sizeBytes(fd: number): number | null {
-    const file = this.open_.get(fd);
+    const file = this.opened.get(fd);
     if (file === undefined) return null;
     return file.kind === 'random' ? 0 : fstatSync(file.fd).size;
   }
 
   sync(fd: number): boolean {
-    const file = this.open_.get(fd);
+    const file = this.opened.get(fd);
     return file?.kind === 'disk' && attempt(false, () => (fsyncSync(file.fd), true));
   }
 
   close(fd: number): boolean {
-    const file = this.open_.get(fd);
+    const file = this.opened.get(fd);
     if (file?.kind === 'disk') closeSync(file.fd);
-    return this.open_.delete(fd);
+    return this.opened.delete(fd);
   }
 
   rename(from: string, to: string): boolean {
@@ -119,8 +122,8 @@ export class EngineFiles {
 
   private add(file: OpenFile): number {
     let fd = FIRST_FD;
-    while (this.open_.has(fd)) fd += 1;
-    this.open_.set(fd, file);
+    while (this.opened.has(fd)) fd += 1;
+    this.opened.set(fd, file);
     return fd;
   }
 }

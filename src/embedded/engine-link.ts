@@ -61,7 +61,7 @@ export class EngineLink {
       else if (kind === RecordKind.open) stream.opened();
       else if (kind === RecordKind.closed) stream.closedByEngine(null);
       else if (kind === RecordKind.refused)
-        stream.closedByEngine(new Error('the embedded Valkey is out of connections'));
+        stream.closedByEngine(new Error('the embedded Valkey takes no more connections'));
     });
   }
 

@@ -1,7 +1,7 @@
 /**
  * A view of the engine's linear memory that stays valid: growth replaces the underlying buffer, and only then are the
- * views made again (making them on every access was a tenth of the time of the package's own bridge). Addresses come
- * from WebAssembly as signed 32-bit numbers, so everything above 2 GiB is negative until it is shifted.
+ * views made again, because making them costs more than most calls they are used in. Addresses come from WebAssembly as
+ * signed 32-bit numbers, so everything above 2 GiB is negative until it is shifted.
  */
 import type { WasmMemory } from './wasm-api.js';
 

@@ -8,14 +8,13 @@ export const OUTPUT_WINDOW_BYTES = 1024 * 1024;
 
 /**
  * Valkey executes every command of a read before it looks at how much output waits: 16 KiB of GETs of a 1 MB value
- * would make 400 MB of replies at once. So reads are small, and smaller where replies were large: the limit is halved
- * or lower when a read made more output than this, and doubles when it made less.
+ * would make 400 MB of replies at once. So reads are small, and smaller where replies were large. A read that made no
+ * reply at all is a part of a large argument: then the next one may be larger.
  */
 const REPLIES_PER_READ_BYTES = 4 * 1024 * 1024;
-const MOST_READ_BYTES = 2 * 1024;
+const MOST_COMMANDS_READ_BYTES = 1024;
+const MOST_ARGUMENT_READ_BYTES = 1024 * 1024;
 const LEAST_READ_BYTES = 64;
-/** What Valkey asks for when it reads commands (PROTO_IOBUF_LEN); it asks for more only inside one large argument. */
-const COMMAND_READ_BYTES = 16 * 1024;
 
 export class EngineStream {
   /** The engine's descriptor; -1 until it has accepted the stream. */
@@ -30,7 +29,7 @@ export class EngineStream {
   private headOffset = 0;
   private ended = false;
   private unconfirmedBytes = 0;
-  private readLimitBytes = MOST_READ_BYTES;
+  private readLimitBytes = MOST_COMMANDS_READ_BYTES;
   private readSinceIdleBytes = 0;
   private writtenSinceIdleBytes = 0;
 
@@ -73,8 +72,9 @@ export class EngineStream {
   noteIdle(): void {
     if (this.readSinceIdleBytes === 0) return;
     const growth = this.writtenSinceIdleBytes / this.readSinceIdleBytes;
-    const wanted = Math.min(REPLIES_PER_READ_BYTES / growth, 2 * this.readLimitBytes);
-    this.readLimitBytes = Math.floor(Math.min(MOST_READ_BYTES, Math.max(LEAST_READ_BYTES, wanted)));
+    const most = growth === 0 ? MOST_ARGUMENT_READ_BYTES : MOST_COMMANDS_READ_BYTES;
+    const wanted = Math.min(most, 2 * this.readLimitBytes, REPLIES_PER_READ_BYTES / growth);
+    this.readLimitBytes = Math.max(LEAST_READ_BYTES, Math.floor(wanted));
     this.readSinceIdleBytes = 0;
     this.writtenSinceIdleBytes = 0;
   }
@@ -87,8 +87,7 @@ export class EngineStream {
   /** Copies input into `target`. Returns how many bytes; 0 at the end of the stream, -1 when there is none yet. */
   read(target: Uint8Array): number {
     if (this.head === this.chunks.length) return this.ended ? 0 : -1;
-    const isLargeArgument = target.length > COMMAND_READ_BYTES;
-    const limit = isLargeArgument ? target.length : Math.min(target.length, this.readLimitBytes);
+    const limit = Math.min(target.length, this.readLimitBytes);
     let filled = 0;
     while (filled < limit && this.head < this.chunks.length) {
       const chunk = this.chunks[this.head]!;

@@ -48,8 +48,11 @@ export function engineSettings(maxMemoryBytes: number): ReadonlyMap<string, stri
     ['maxmemory-policy', 'noeviction'],
     // A value above maxmemory can never be stored, yet its declared size would be allocated when its header arrives.
     ['proto-max-bulk-len', String(maxBulkBytes(maxMemoryBytes))],
+    ['client-query-buffer-limit', String(2 * maxBulkBytes(maxMemoryBytes))],
     // Valkey's default for normal clients is no limit at all: one reader that stalls would end the engine.
     ['client-output-buffer-limit', 'normal 268435456 0 0'],
+    // Nothing can be saved in the background; a client that sets `save` must not stop everybody's writes.
+    ['stop-writes-on-bgsave-error', 'no'],
   ]);
 }
 
@@ -57,3 +60,16 @@ export function engineSettings(maxMemoryBytes: number): ReadonlyMap<string, stri
 export function maxBulkBytes(maxMemoryBytes: number): number {
   return Math.min(512 * 1024 * 1024, maxMemoryBytes);
 }
+
+/** Pauses before an engine that died is started again, so that one that cannot live does not take a core. */
+export const RESTART_PAUSES = {
+  firstMs: 20,
+  maxMs: 5_000,
+  factor: 2,
+  // Nobody else waits for the same engine.
+  jitter: 0,
+  random: () => 0,
+} as const;
+
+/** An engine that ran this long was well: its next restart is quick again. */
+export const WELL_AFTER_MS = 30_000;

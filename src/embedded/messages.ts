@@ -22,7 +22,7 @@ export const RecordKind = {
   taken: 5,
   /** The engine closed the stream. */
   closed: 6,
-  /** The engine has no descriptor left for this stream. */
+  /** The engine does not take this stream: it has no descriptor left, or does not listen. */
   refused: 7,
 } as const;
 

@@ -8,7 +8,7 @@ import type { EngineMemory } from './engine-memory.js';
 import { webAssembly, type WasmFunction, type WasmModule } from './wasm-api.js';
 
 /** WASI's error numbers, as far as they are returned. */
-export const Errno = { success: 0, badf: 8, inval: 28, io: 29, noent: 44, nosys: 52 } as const;
+export const Errno = { success: 0, acces: 2, badf: 8, inval: 28, io: 29, noent: 44, nosys: 52 } as const;
 
 /** The engine asked to end the process it believes to be. Unwinds the WebAssembly stack. */
 export class EngineExit extends Error {
@@ -138,7 +138,8 @@ function pathCalls({ memory, files }: WasiHost): Record<string, WasmFunction> {
     path_open(_root, _lookup, path, length, how, _rights, _inheriting, _flags, fdAt) {
       const create = (how! & (OPEN_CREATE | OPEN_TRUNCATE)) !== 0;
       const fd = files.open(memory.text(path!, length!), create ? 'create' : 'read');
-      if (fd === null) return Errno.noent;
+      if (fd === 'absent') return Errno.noent;
+      if (fd === 'failed') return Errno.acces;
       memory.words[fdAt! >>> 2] = fd;
       return Errno.success;
     },

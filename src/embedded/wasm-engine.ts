@@ -7,6 +7,7 @@
  *                        └───────── a pause ◄── died ◄─────┘
  */
 import { Worker } from 'node:worker_threads';
+import { Backoff } from '../base/backoff.js';
 import type { ByteStream, ByteStreamHandlers } from '../base/byte-stream.js';
 import type { Timer } from '../base/clock.js';
 import {
@@ -14,16 +15,18 @@ import {
   engineSettings,
   MAX_EMBEDDED_MEMORY_BYTES,
   MIN_EMBEDDED_MEMORY_BYTES,
+  RESTART_PAUSES,
+  WELL_AFTER_MS,
   type EmbeddedEngine,
   type EmbeddedEngineOptions,
 } from './engine.js';
+import { LastLines } from './boot-failure.js';
 import { MAX_STREAMS } from './bridge.js';
 import { closedStream } from './closed-stream.js';
 import { EngineLink } from './engine-link.js';
 import { EngineTalk } from './engine-talk.js';
 import type { WorkerInput, WorkerNotice } from './messages.js';
-import { RestartPause } from './restart-pause.js';
-import { takeSnapshot } from './snapshot.js';
+import { prepareSnapshot, takeSnapshot } from './snapshot.js';
 import type { WasmModule } from './wasm-api.js';
 import { loadEngine, wasmFileUrl } from './wasm-file.js';
 
@@ -73,17 +76,17 @@ class WasmEngine implements EmbeddedEngine {
   restarts = 0;
   private state: State = { kind: 'idle' };
   private module: WasmModule | null = null;
-  private readonly pause: RestartPause;
+  private readonly pauses = new Backoff(RESTART_PAUSES);
+  private runningSinceMs = 0;
 
-  constructor(private readonly options: WasmEngineOptions) {
-    this.pause = new RestartPause(options.clock);
-  }
+  constructor(private readonly options: WasmEngineOptions) {}
 
   async start(): Promise<void> {
     const limit =
       this.options.memoryLimitBytes ?? defaultMemoryLimitBytes(this.options.maxMemoryBytes);
     this.state = { kind: 'booting' };
     try {
+      await prepareSnapshot(this.options.snapshotFile);
       this.module = await loadEngine(this.options.wasmFile ?? wasmFileUrl(), limit);
       await this.boot(this.module);
     } catch (error) {
@@ -138,7 +141,7 @@ class WasmEngine implements EmbeddedEngine {
       await worker.terminate();
       throw error;
     }
-    this.pause.noteStart();
+    this.runningSinceMs = this.options.clock.now();
     this.options.logger.info('embedded engine ready', {
       milliseconds: Math.round(this.options.clock.now() - startMs),
     });
@@ -146,27 +149,24 @@ class WasmEngine implements EmbeddedEngine {
 
   /** Resolves when the thread has booted Valkey. From then on its end is the business of `died`. */
   private ready(worker: Worker, link: EngineLink): Promise<void> {
-    const lastLines: string[] = [];
+    const lastLines = new LastLines();
     return new Promise((resolve, reject) => {
       const over = (reason: string): void => {
-        reject(new EmbeddedEngineError(bootFailure(reason, lastLines, this.options.snapshotFile)));
+        reject(lastLines.bootFailure(reason, this.options.snapshotFile));
         this.died(worker, link, reason);
       };
       worker.on('message', (message: ArrayBuffer | WorkerNotice) => {
         if (message instanceof ArrayBuffer) link.receive(message);
         else if (message.kind === 'ready') resolve();
-        else if (message.kind === 'log') this.logLine(message.line, lastLines);
-        else over(message.reason);
+        else if (message.kind === 'died') over(message.reason);
+        else {
+          lastLines.add(message.line);
+          this.options.logger.debug('embedded engine says', { line: message.line });
+        }
       });
       worker.on('error', (error: Error) => over(`${error.name}: ${error.message}`));
       worker.on('exit', () => over('its thread ended'));
     });
-  }
-
-  private logLine(line: string, lastLines: string[]): void {
-    lastLines.push(line);
-    if (lastLines.length > 12) lastLines.shift();
-    this.options.logger.debug('embedded engine says', { line });
   }
 
   private async configure(link: EngineLink): Promise<EngineTalk | null> {
@@ -201,7 +201,8 @@ class WasmEngine implements EmbeddedEngine {
   }
 
   private bootAfterPause(): void {
-    const timer = this.options.clock.after(this.pause.nextMs(), () => {
+    if (this.options.clock.now() - this.runningSinceMs > WELL_AFTER_MS) this.pauses.reset();
+    const timer = this.options.clock.after(this.pauses.next(), () => {
       this.state = { kind: 'booting' };
       this.boot(this.module!).catch((error: unknown) => {
         if (this.state.kind !== 'booting') return;
@@ -211,23 +212,4 @@ class WasmEngine implements EmbeddedEngine {
     });
     this.state = { kind: 'pausing', timer };
   }
-}
-
-/** Says what a person can do about it: a snapshot that does not load is the likely reason, and is never skipped. */
-function bootFailure(
-  reason: string,
-  lastLines: readonly string[],
-  snapshotFile: string | null,
-): string {
-  const words = lastLines.map((line) => line.replace(/^\d+:\w .*? [.\-*#] /, ''));
-  const trouble = words.filter((line) =>
-    /rdb|loading|fatal|short read|crc|corrupt|unexpected/i.test(line),
-  );
-  if (snapshotFile === null || trouble.length === 0) {
-    return `the embedded Valkey did not boot: ${[reason, ...words.slice(-3)].join('; ')}`;
-  }
-  return (
-    `the snapshot ${snapshotFile} cannot be loaded and is left as it is: move it away to start empty, ` +
-    `or put a good copy in its place (${[...trouble.slice(-3), reason].join('; ')})`
-  );
 }

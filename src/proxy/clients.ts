@@ -2,7 +2,7 @@
 import type net from 'node:net';
 import type { Clock } from '../base/clock.js';
 import { ClientConnection, type ConnectionOptions } from '../downstream/connection.js';
-import type { ProxyContext } from './context.js';
+import type { Lingering, ProxyContext } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { MAX_CLIENTS } from './errors.js';
 
@@ -18,21 +18,21 @@ const LINGER_CHECK_MS = 1000;
 const DRAIN_CHECK_MS = 10;
 
 export class Clients {
-  private readonly all = new Map<Dispatcher, ClientConnection>();
-  private readonly lingering = new Set<Dispatcher>();
+  private readonly all = new Map<Lingering, { dispatcher: Dispatcher; connection: ClientConnection }>();
+  private readonly lingering = new Set<Lingering>();
   private readonly context: ProxyContext;
 
   constructor(private readonly options: ClientsOptions) {
     this.context = {
       ...options.context,
-      lingers: (dispatcher) => this.lingering.add(dispatcher),
-      left: (dispatcher) => {
-        this.all.delete(dispatcher);
-        this.lingering.delete(dispatcher);
+      lingers: (client) => this.lingering.add(client),
+      left: (client) => {
+        this.all.delete(client);
+        this.lingering.delete(client);
       },
     };
     options.clock.every(LINGER_CHECK_MS, () => {
-      for (const dispatcher of this.lingering) dispatcher.releaseIfIdle();
+      for (const client of this.lingering) client.releaseIfIdle();
     });
   }
 
@@ -40,12 +40,12 @@ export class Clients {
     return this.all.size;
   }
   get pinnedCount(): number {
-    return count(this.all.keys(), (dispatcher) => dispatcher.isPinned);
+    return count(this.all.values(), ({ dispatcher }) => dispatcher.isPinned);
   }
   /** Replies that clients have not read. */
   get unreadBytes(): number {
     let sum = 0;
-    for (const connection of this.all.values()) sum += connection.unreadBytes;
+    for (const { connection } of this.all.values()) sum += connection.unreadBytes;
     return sum;
   }
 
@@ -61,7 +61,7 @@ export class Clients {
     observer.connectionsAccepted += 1;
     const connection = new ClientConnection(socket, this.options.connection);
     const dispatcher = new Dispatcher(connection, this.context);
-    this.all.set(dispatcher, connection);
+    this.all.set(dispatcher, { dispatcher, connection });
     connection.attach(dispatcher);
   }
 
@@ -70,10 +70,10 @@ export class Clients {
     const { clock } = this.options;
     const deadline = clock.now() + limitMs;
     while (this.all.size > 0 && clock.now() < deadline) {
-      for (const dispatcher of this.all.keys()) if (!dispatcher.isBusy) dispatcher.close();
+      for (const { dispatcher } of this.all.values()) if (!dispatcher.isBusy) dispatcher.close();
       await new Promise<void>((resolve) => void clock.after(DRAIN_CHECK_MS, resolve));
     }
-    for (const connection of this.all.values()) connection.destroy();
+    for (const { connection } of this.all.values()) connection.destroy();
   }
 }
 

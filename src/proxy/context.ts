@@ -4,13 +4,14 @@ import type { Identity } from '../command/connection-state.js';
 import type { Session } from '../session/session.js';
 import type { Lane } from '../upstream/lane.js';
 import type { Pool } from '../upstream/pool.js';
-import type { Dispatcher } from './dispatcher.js';
+import type { Silence } from '../upstream/silence.js';
 import type { Observer } from './observer.js';
 
 export interface ProxyContext {
   readonly clock: Clock;
   readonly observer: Observer;
   readonly pool: Pool;
+  readonly silence: Silence;
   /** The sidecar's own password; null when clients need none. */
   readonly password: Buffer | null;
   readonly upstreamTimeoutMs: number;
@@ -25,6 +26,11 @@ export interface ProxyContext {
   /** `passes` without the commands that `refusal` wants to see. */
   readonly filterPassing: (passes: Uint8Array) => Uint8Array;
   /** The client keeps a connection for a while after a long reply: `releaseIfIdle` is to be called now and then. */
-  readonly lingers: (dispatcher: Dispatcher) => void;
-  readonly left: (dispatcher: Dispatcher) => void;
+  readonly lingers: (client: Lingering) => void;
+  readonly left: (client: Lingering) => void;
+}
+
+/** A client as the register of clients knows it. */
+export interface Lingering {
+  releaseIfIdle(): void;
 }

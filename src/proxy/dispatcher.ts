@@ -11,7 +11,7 @@
  */
 import { OK_REPLY, RESET_REPLY } from '../resp/encoder.js';
 import { decodeArguments } from '../resp/decoder.js';
-import { effectOf } from '../command/effect.js';
+import { effectOf, subcommand } from '../command/effect.js';
 import { COMMANDS, type SessionEffect } from '../command/table.js';
 import type { ClientConnection, ConnectionHandler } from '../downstream/connection.js';
 import { Session } from '../session/session.js';
@@ -70,6 +70,8 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LeaseHolder
   private passes: Uint8Array = PASSES_SHARED;
   private counted = SHARED;
   private patience: Patience = PROMPT;
+  /** A slow command waits in the open transaction: it is EXEC that will take long. */
+  private execIsSlow = false;
 
   constructor(
     private readonly connection: ClientConnection,
@@ -97,6 +99,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LeaseHolder
     if (this.lease === null && this.outstanding === count) this.choosePlace();
     const { lease } = this;
     if (lease !== null) {
+      if (patience === SLOW) this.execIsSlow = true;
       lease.send(this, buffer, start, end, count, patience);
       this.pauseIfOverloaded(lease);
       return;
@@ -117,6 +120,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LeaseHolder
     if (refused !== null && this.position !== 'locked')
       return this.passRewritten(commandId, refused);
     const effect = effectOf(commandId, args);
+    this.noteSilence(commandId, args);
     const decision = route(effect, this.position);
     // While a transaction may be open, a lasting change inside it is settled only by EXEC: keep the connection.
     const settled =
@@ -315,10 +319,15 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LeaseHolder
     if (effect === 'exec' && this.session.watchLost) return this.failExec(lease);
     const receiver = this.receiverFor(effect, args);
     this.outstanding += 1;
-    const patience = effect === 'blocking' ? BLOCKING : IS_SLOW[commandId] === 1 ? SLOW : PROMPT;
-    lease.send(receiver, frame, 0, frame.length, 1, patience);
+    lease.send(receiver, frame, 0, frame.length, 1, this.patienceFor(effect, commandId));
     if (receiver === this.blocked) this.blocked.sentOn(lease);
     return true;
+  }
+
+  private patienceFor(effect: SessionEffect, commandId: number): Patience {
+    if (effect === 'blocking') return BLOCKING;
+    if (effect === 'multi') this.execIsSlow = false;
+    return IS_SLOW[commandId] === 1 || (effect === 'exec' && this.execIsSlow) ? SLOW : PROMPT;
   }
 
   private receiverFor(effect: SessionEffect, args: Buffer[]): ReplyReceiver {
@@ -474,6 +483,15 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LeaseHolder
     this.count(commandId, 'refuse');
     this.forward(frame, 0, frame.length, 1);
     return true;
+  }
+
+  /** CLIENT PAUSE makes the upstream silent for a stated time, on every connection. */
+  private noteSilence(commandId: number, args: readonly Buffer[]): void {
+    if (COMMANDS[commandId]!.name !== 'client') return;
+    const { silence, clock } = this.context;
+    const pauseMs = Number(args[2]?.toString('latin1'));
+    if (subcommand(args) === 'pause' && pauseMs > 0) silence.pauseUntil(clock.now() + pauseMs);
+    if (subcommand(args) === 'unpause') silence.unpause();
   }
 
   // ── the connection it has ──────────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,9 @@
 /** Inline commands: a line of words with Redis' quoting (`sdssplitargs` in sds.c), as typed into netcat or telnet. */
 
-const WHITE = new Set([0, 9, 10, 11, 12, 13, 32]);
+/** What may stand between words (`isspace`). */
+const WHITE = new Set([9, 10, 11, 12, 13, 32]);
+/** What ends a word that is not quoted; sds.c does not ask `isspace` here. */
+const WORD_ENDS = new Set([9, 10, 13, 32]);
 const BACKSLASH = 0x5c;
 const DOUBLE = 0x22;
 const SINGLE = 0x27;
@@ -13,13 +16,10 @@ const ESCAPES = new Map([
 ]);
 
 /**
- * Splits `line` (without its line feed; a carriage return before it counts as white space) into arguments.
- * Returns null when quotes are unbalanced or a closing quote is not followed by white space.
+ * Splits a line (without its line feed; a carriage return before it counts as white space; the framer lets no NUL
+ * through) into arguments. Returns null when quotes are unbalanced or a closing quote is not followed by white space.
  */
-export function splitInline(line: Buffer): Buffer[] | null {
-  // Redis works on a C string here: what stands behind a NUL is not seen.
-  const nul = line.indexOf(0);
-  const text = nul === -1 ? line : line.subarray(0, nul);
+export function splitInline(text: Buffer): Buffer[] | null {
   const words: Buffer[] = [];
   let at = 0;
   for (;;) {
@@ -40,7 +40,7 @@ interface Word {
 function readWord(text: Buffer, start: number): Word | null {
   const bytes: number[] = [];
   let at = start;
-  while (at < text.length && !WHITE.has(text[at]!)) {
+  while (at < text.length && !WORD_ENDS.has(text[at]!)) {
     const byte = text[at]!;
     if (byte === DOUBLE || byte === SINGLE) {
       const end = readQuoted(text, at, bytes);

@@ -33,12 +33,17 @@ const DOLLAR = 36;
 const MINUS = 45;
 const CR = 13;
 const LF = 10;
+const NUL = 0;
 const ZERO = 48;
 const NINE = 57;
 
 /** Results of reading a `*n` or `$n` line. */
 const LINE_INCOMPLETE = -1;
 const LINE_INVALID = -2;
+const LINE_TOO_LONG = -3;
+/** What string2ll can read, as digits. */
+const MOST_POSITIVE = '9223372036854775807';
+const MOST_NEGATIVE = '9223372036854775808';
 
 export class RequestFramer {
   /** End of the frame last found. */
@@ -113,11 +118,10 @@ export class RequestFramer {
     let at = start;
     let left = this.argumentsLeft;
     while (left > 0 && at < end) {
-      if (buffer[at] !== DOLLAR) return this.failExpectedDollar(buffer[at]!);
       // The common header is `$`, one to four digits, CR LF: read it without a call.
       let value = buffer[at + 1]! - ZERO;
       let digitsEnd = at + 2;
-      if (value > 0 && value <= 9) {
+      if (value > 0 && value <= 9 && buffer[at] === DOLLAR) {
         let digit = buffer[digitsEnd]!;
         while (digit >= ZERO && digit <= NINE && digitsEnd - at < 5) {
           value = value * 10 + (digit - ZERO);
@@ -163,10 +167,12 @@ export class RequestFramer {
 
   /** Reads `*n\r\n` or `$n\r\n` at `at` into headerValue and headerEnd. COMMAND means: read. */
   private readHeader(buffer: Buffer, at: number, end: number, what: 'mbulk' | 'bulk'): number {
-    const value = this.parseLine(buffer, at, end);
-    if (value === LINE_INCOMPLETE && end - at <= MAX_LINE_BYTES) return NEED_MORE;
-    if (value === LINE_INCOMPLETE) return this.fail(`too big ${what} count string`);
-    const invalid = value === LINE_INVALID || (what === 'bulk' && this.headerValue < 0);
+    const line = this.parseLine(buffer, at, end);
+    if (line === LINE_INCOMPLETE) return NEED_MORE;
+    if (line === LINE_TOO_LONG) return this.fail(`too big ${what} count string`);
+    // Redis looks at the first byte only when the line is complete.
+    if (what === 'bulk' && buffer[at] !== DOLLAR) return this.failExpectedDollar(buffer[at]!);
+    const invalid = line === LINE_INVALID || (what === 'bulk' && this.headerValue < 0);
     return invalid
       ? this.fail(what === 'mbulk' ? 'invalid multibulk length' : 'invalid bulk length')
       : COMMAND;
@@ -175,14 +181,17 @@ export class RequestFramer {
   /** Like Redis' string2ll: digits with at most one minus, no leading zero. Does not check the byte behind the CR. */
   private parseLine(buffer: Buffer, at: number, end: number): number {
     const limit = Math.min(end, at + MAX_LINE_BYTES + 1);
-    let cr = at + 1;
-    while (cr < limit && buffer[cr] !== CR) cr += 1;
-    if (cr >= limit || cr + 1 >= end) return LINE_INCOMPLETE;
+    let cr = at;
+    while (cr < limit && buffer[cr] !== CR && buffer[cr] !== NUL) cr += 1;
+    // Redis looks for the CR with strchr: it sees nothing beyond a NUL, however much comes.
+    if (cr >= limit || buffer[cr] === NUL)
+      return end - at > MAX_LINE_BYTES ? LINE_TOO_LONG : LINE_INCOMPLETE;
+    if (cr + 1 >= end) return LINE_INCOMPLETE;
     this.headerEnd = cr + 2;
     const negative = buffer[at + 1] === MINUS;
     const first = negative ? at + 2 : at + 1;
     const digits = cr - first;
-    if (digits < 1 || digits > 19) return LINE_INVALID;
+    if (digits < 1 || digits > MOST_POSITIVE.length) return LINE_INVALID;
     if (buffer[first] === ZERO && (digits > 1 || negative)) return LINE_INVALID;
     let value = 0;
     for (let index = first; index < cr; index += 1) {
@@ -190,25 +199,30 @@ export class RequestFramer {
       if (digit < 0 || digit > 9) return LINE_INVALID;
       value = value * 10 + digit;
     }
+    const most = negative ? MOST_NEGATIVE : MOST_POSITIVE;
+    if (digits === most.length && buffer.toString('latin1', first, cr) > most) return LINE_INVALID;
     this.headerValue = negative ? -value : value;
     return 0;
   }
 
   private nextInline(buffer: Buffer, pos: number, end: number): number {
-    const newline = buffer.indexOf(LF, pos + this.scannedBytes);
-    if (newline === -1 || newline >= end) {
-      if (end - pos > MAX_LINE_BYTES) return this.fail('too big inline request');
-      this.scannedBytes = end - pos;
-      return NEED_MORE;
+    const from = pos + this.scannedBytes;
+    const newline = buffer.indexOf(LF, from);
+    const lineEnd = newline === -1 || newline >= end ? end : newline;
+    // Redis looks for the line feed with strchr: it sees nothing beyond a NUL, however much comes.
+    const nul = buffer.subarray(from, lineEnd).indexOf(NUL);
+    if (nul === -1 && lineEnd < end && lineEnd - pos <= MAX_LINE_BYTES) {
+      this.scannedBytes = 0;
+      this.frameEnd = lineEnd + 1;
+      return INLINE;
     }
-    this.scannedBytes = 0;
-    this.frameEnd = newline + 1;
-    return INLINE;
+    if (end - pos > MAX_LINE_BYTES) return this.fail('too big inline request');
+    this.scannedBytes = (nul === -1 ? lineEnd : from + nul) - pos;
+    return NEED_MORE;
   }
 
-  /** networking.c prints the byte with %c: a NUL ends the text there, and CR and LF never reach an error line. */
+  /** As networking.c prints the byte with %c; CR and LF never reach an error line. */
   private failExpectedDollar(byte: number): number {
-    if (byte === 0) return this.fail("expected '$', got '");
     const shown = byte === CR || byte === LF ? ' ' : String.fromCharCode(byte);
     return this.fail(`expected '$', got '${shown}'`);
   }

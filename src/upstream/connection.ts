@@ -21,6 +21,7 @@ import { ReplyFramer } from '../resp/reply-framer.js';
 import { Greeting, StrangerRefused } from './greeting.js';
 import { BLOCKING, InFlight, PROMPT, SLOW, type Patience } from './in-flight.js';
 import type { ReplyReceiver, TunnelReceiver } from './receiver.js';
+import type { Silence } from './silence.js';
 
 /** A run of commands up to this size is copied into the tick's one write; a longer one is sent as it is. */
 const GATHER_LIMIT_BYTES = 8 * 1024;
@@ -53,8 +54,8 @@ export interface ConnectionOptions {
   readonly timeoutMs: number;
   /** For a reply to a slow command. */
   readonly slowTimeoutMs: number;
-  /** Slow commands in flight on all connections: while there are any, silence everywhere has an explanation. */
-  readonly slowInFlight: { count: number };
+  /** Shared by all connections of one upstream. */
+  readonly silence: Silence;
 }
 
 export interface ConnectionEvents {
@@ -131,6 +132,10 @@ export class UpstreamConnection {
   get pendingBytes(): number {
     return this.stream.pendingBytes + this.gathered;
   }
+  /** The upstream let us connect and is silent over something it was told: waiting longer makes sense. */
+  get isSilencedByOthers(): boolean {
+    return this.inFlight.size > 0 && this.options.silence.isExplained(this.options.clock.now());
+  }
   /** A long reply is on its way: whoever sends now waits behind it. */
   get isCongested(): boolean {
     return this.framer.unfinishedBytes > LARGE_REPLY_BYTES;
@@ -204,7 +209,7 @@ export class UpstreamConnection {
 
   private countSlow(change: number): void {
     this.slowHere += change;
-    this.options.slowInFlight.count += change;
+    this.options.silence.slowCommands += change;
   }
 
   private readonly flush = (): void => {
@@ -320,9 +325,8 @@ export class UpstreamConnection {
     if (this.phase === 'ready' && this.inFlight.size === 0) return;
     const patience = this.inFlight.size === 0 ? PROMPT : this.inFlight.headPatience();
     if (patience === BLOCKING) return;
-    const explained = patience === SLOW || this.options.slowInFlight.count > 0;
     const limit =
-      explained && this.phase === 'ready' ? this.options.slowTimeoutMs : this.options.timeoutMs;
+      patience === SLOW || this.isSilencedByOthers ? this.options.slowTimeoutMs : this.options.timeoutMs;
     const since = this.inFlight.size === 0 ? 0 : this.inFlight.headSentAt();
     if (now - Math.max(this.lastProgressAt, since) <= limit) return;
     const what = this.phase === 'opening' ? 'did not let us in' : 'did not reply';

@@ -7,6 +7,7 @@ import { encodeCommand } from '../resp/encoder.js';
 import { UpstreamConnection } from './connection.js';
 import { PROMPT } from './in-flight.js';
 import type { ReplyReceiver } from './receiver.js';
+import { Silence } from './silence.js';
 
 export interface DialOptions {
   readonly transport: Transport;
@@ -30,7 +31,7 @@ export function dial({ transport, identity, clock, timeoutMs }: DialOptions): Pr
         traffic: { upstreamBytesIn: 0, upstreamBytesOut: 0, replied() {} },
         timeoutMs,
         slowTimeoutMs: timeoutMs,
-        slowInFlight: { count: 0 },
+        silence: new Silence(),
       },
       {
         onReady: () => connection.send(listener, ASK, 0, ASK.length, 1, PROMPT),

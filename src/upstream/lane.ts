@@ -159,6 +159,8 @@ export class Lane {
     this.queue.push({ bytes, entries, since: this.options.clock.now() });
     this.queuedBytes += bytes.length;
     this.expiry ??= this.options.clock.every(EXPIRY_CHECK_MS, () => {
+      // Not away, only silent: as long as there is a reason for that, waiting is what Redis' own clients would do.
+      if (this.connection?.isSilencedByOthers === true) return;
       this.refuseQueued(this.options.clock.now() - this.options.holdMs, this.lastProblem);
     });
   }

@@ -236,6 +236,8 @@ export class Pool {
   }
 
   private expire(): void {
+    // As in a lane: a silence that is explained is waited out.
+    for (const connection of this.opening.keys()) if (connection.isSilencedByOthers) return;
     const deadline = this.options.clock.now() - this.options.holdMs;
     const cause =
       this.lastProblem ?? new Error('no connection to the upstream became free in time');

@@ -16,6 +16,7 @@ import {
 import { CredentialsRefused } from './greeting.js';
 import { Lane } from './lane.js';
 import { Pool } from './pool.js';
+import { Silence } from './silence.js';
 
 export interface UpstreamOptions {
   readonly transport: Transport;
@@ -58,7 +59,7 @@ interface LaneGroup {
 export class Upstream {
   readonly pool: Pool;
   private readonly groups = new Map<string, LaneGroup>();
-  private readonly slowInFlight = { count: 0 };
+  readonly silence = new Silence();
   private readonly sweeper: Timer;
   private readonly homeKey: string;
   private wasReady: boolean | null = null;
@@ -163,7 +164,7 @@ export class Upstream {
     state: ConnectionState,
   ): ConnectionOptions {
     const { transport, clock, traffic, timeoutMs, slowTimeoutMs } = this.options;
-    const { slowInFlight } = this;
+    const { silence } = this;
     return {
       kind,
       transport,
@@ -173,7 +174,7 @@ export class Upstream {
       traffic,
       timeoutMs,
       slowTimeoutMs,
-      slowInFlight,
+      silence,
     };
   }
 

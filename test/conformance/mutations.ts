@@ -48,7 +48,7 @@ function arityMutants(sentence: Sentence): Mutant[] {
     { label: 'no arguments', words: [] },
     ...words.map((_, count) => ({ label: `${count} arguments`, words: words.slice(0, count) })),
     { label: 'one more', words: [...words, 'extra'] },
-    { label: 'two more', words: [...words, 'extra', '1'] },
+    { label: 'two more', words: [...words, 'extra', 'words'] },
     { label: 'many more', words: [...words, ...many] },
     { label: 'twice', words: [...words, ...words] },
     ...(mayWait ? [] : [{ label: 'reversed', words: [...words].reverse() }]),
@@ -85,9 +85,10 @@ function tokens({ bytes }: Value): string[] {
   return [word.toLowerCase(), `${word.slice(0, 1)}${word.slice(1).toLowerCase()}`, `${word}X`, ''];
 }
 
-/** Refused by whoever reads a timeout, so nothing waits. */
+/** Refused by whoever reads a timeout, so nothing waits: hexadecimal and tiny floats are times. */
 function isNoTime(bytes: string | Buffer): boolean {
-  return !(Number(bytes.toString()) >= 0) || /^\s|\s$/.test(bytes.toString());
+  const text = bytes.toString();
+  return /^\s|\s$/.test(text) || !(Number(text) >= 0 || /^(0x|-1e-)/.test(text));
 }
 
 function replaced(

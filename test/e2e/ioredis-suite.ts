@@ -64,7 +64,7 @@ function dataTests(connect: Connect): void {
     assert.equal(await client.sadd('set', 'm'), 1);
     assert.deepEqual(await client.smembers('set'), ['m']);
     await client.zadd('z', 1.25, 'one', 7, 'seven');
-    const scores = await client.zrange('z', 0, 0, 'WITHSCORES');
+    const scores = await client.zrange('z', '0', '0', 'WITHSCORES');
     assert.equal(String(scores), 'one,1.25');
     const id = await client.xadd('stream', '*', 'field', 'value');
     assert.deepEqual(await client.xrange('stream', '-', '+'), [[id, ['field', 'value']]]);

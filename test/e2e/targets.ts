@@ -7,6 +7,7 @@
  */
 import { after, before, describe } from 'node:test';
 import type { Cleanup } from '../helpers/child-process.js';
+import { Cleanups } from '../helpers/cleanups.js';
 import { startRedis, startSidecar, type RedisServer, type Sidecar } from '../helpers/servers.js';
 
 /** The kind of upstream behind the sidecar. */
@@ -65,17 +66,4 @@ export async function startTarget(t: Cleanup, upstream: UpstreamKind): Promise<T
   }
   const sidecar = await startSidecar(t, { upstream: redis?.url ?? 'embedded:' });
   return { upstream, redis, sidecar, host: sidecar.host, port: sidecar.port, url: sidecar.url };
-}
-
-/** Collects what a suite must undo; newest first, as `t.after` of one test would. */
-class Cleanups {
-  readonly #undo: (() => Promise<void> | void)[] = [];
-
-  after(undo: () => Promise<void> | void): void {
-    this.#undo.unshift(undo);
-  }
-
-  async run(): Promise<void> {
-    for (const undo of this.#undo.splice(0)) await undo();
-  }
 }

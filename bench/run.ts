@@ -1,0 +1,60 @@
+/**
+ * The benchmark: `npm run bench`. Runs the scenarios one after another, prints a table for each and, with `--write`,
+ * puts the tables into bench/README.md. Nothing here knows how anything is measured.
+ */
+import { loadavg } from 'node:os';
+import { resolve } from 'node:path';
+import { mainFile } from '../test/helpers/project.js';
+import { parseArguments, USAGE, type BenchArguments } from './arguments.js';
+import { goalsTable, type Goal, type Scenario } from './scenario.js';
+import { interference } from './scenarios/interference.js';
+import { latency } from './scenarios/latency.js';
+import { memory } from './scenarios/memory.js';
+import { embedded, largeValues, oneByOne, pipelined } from './scenarios/throughput.js';
+
+const SCENARIOS: readonly Scenario[] = [
+  oneByOne,
+  pipelined,
+  latency,
+  largeValues,
+  memory,
+  embedded,
+  interference,
+];
+
+async function main(): Promise<number> {
+  const args = parseArguments(process.argv.slice(2));
+  if (args === null) {
+    const lines = SCENARIOS.map(({ name, title }) => `  ${name.padEnd(14)} ${title}\n`);
+    process.stdout.write(`${USAGE}\nscenarios:\n${lines.join('')}`);
+    return 0;
+  }
+  const goals: Goal[] = [];
+  for (const scenario of chosen(args.only)) goals.push(...(await runOne(scenario, args)));
+  process.stdout.write(`\n## Goals\n\n${goalsTable(goals)}`);
+  return 0;
+}
+
+async function runOne(scenario: Scenario, args: BenchArguments): Promise<readonly Goal[]> {
+  const load = loadavg()[0] ?? 0;
+  process.stderr.write(`${scenario.name} (load average ${load.toFixed(2)})\n`);
+  const report = await scenario.run({
+    rounds: args.rounds,
+    scale: args.scale,
+    mainFile: mainFile(),
+    otherMainFile: args.compare === null ? null : resolve(args.compare),
+  });
+  process.stdout.write(`\n## ${scenario.title}\n\n${report.method}\n\n${report.table}`);
+  return report.goals;
+}
+
+function chosen(only: readonly string[]): readonly Scenario[] {
+  const unknown = only.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown !== undefined) throw new Error(`there is no scenario called "${unknown}"`);
+  return only.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => only.includes(name));
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  return 1;
+});
