@@ -5,5 +5,7 @@ import { prepareOrExit } from './prepare.mjs';
 prepareOrExit();
 const { renderConfigurationDoc } = await import('../dist/config/docs.js');
 const { renderMetricsDoc } = await import('../dist/metrics/docs.js');
+const { renderRoutingDoc } = await import('../dist/proxy/docs.js');
 writeFileSync(new URL('../docs/configuration.md', import.meta.url), renderConfigurationDoc());
 writeFileSync(new URL('../docs/metrics.md', import.meta.url), renderMetricsDoc());
+writeFileSync(new URL('../docs/routing.md', import.meta.url), renderRoutingDoc());

@@ -253,7 +253,7 @@ class RunningSidecar implements Sidecar {
 
 type Refusal = Pick<ProxyContext, 'refusal' | 'filterPassing'>;
 
-const PASS_EVERYTHING: Refusal = { refusal: null, filterPassing: (passes) => passes };
+const PASS_EVERYTHING: Refusal = { refusal: () => null, filterPassing: (passes) => passes };
 
 /** The embedded engine answers in the refused command's place, and so in its order, with the error that says why. */
 const REFUSE_WHAT_NEEDS_A_SERVER: Refusal = {

@@ -27,7 +27,7 @@ export const CLIENT_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map(
 );
 
 /** The same for SCRIPT and FUNCTION. KILL must not stand behind the script that it is to end. */
-const SCRIPTING_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map([
+export const SCRIPTING_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map([
   ['debug', 'sticky'],
   ['kill', 'apart'],
 ]);

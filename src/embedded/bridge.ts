@@ -50,12 +50,12 @@ export class Bridge {
         return 0;
       },
       accept: () => this.accept(),
-      read: (fd, address, length) => this.read(fd!, this.memory.slice(address!, length! >>> 0)),
-      write: (fd, address, length) => this.write(fd!, this.memory.slice(address!, length! >>> 0)),
-      close: (fd) => this.close(fd!),
+      read: (fd, address, length) => this.read(fd, this.memory.slice(address, length >>> 0)),
+      write: (fd, address, length) => this.write(fd, this.memory.slice(address, length >>> 0)),
+      close: (fd) => this.close(fd),
       poll: (interest, count, fired, max) => {
         this.onPoll();
-        return this.poll(interest! >>> 2, count!, fired! >>> 2, max!);
+        return this.poll(interest >>> 2, count, fired >>> 2, max);
       },
     };
   }

@@ -12,7 +12,7 @@ export const OUTPUT_WINDOW_BYTES = 1024 * 1024;
  * reply at all is a part of a large argument: then the next one may be larger.
  */
 const REPLIES_PER_READ_BYTES = 4 * 1024 * 1024;
-const MOST_COMMANDS_READ_BYTES = 1024;
+const MOST_COMMANDS_READ_BYTES = 2 * 1024;
 const MOST_ARGUMENT_READ_BYTES = 1024 * 1024;
 const LEAST_READ_BYTES = 64;
 

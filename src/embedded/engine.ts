@@ -50,7 +50,7 @@ export function engineSettings(maxMemoryBytes: number): ReadonlyMap<string, stri
     ['proto-max-bulk-len', String(maxBulkBytes(maxMemoryBytes))],
     ['client-query-buffer-limit', String(2 * maxBulkBytes(maxMemoryBytes))],
     // Valkey's default for normal clients is no limit at all: one reader that stalls would end the engine.
-    ['client-output-buffer-limit', 'normal 268435456 0 0'],
+    ['client-output-buffer-limit', 'normal 536870912 0 0'],
     // Nothing can be saved in the background; a client that sets `save` must not stop everybody's writes.
     ['stop-writes-on-bgsave-error', 'no'],
   ]);

@@ -73,7 +73,9 @@ class ProcessEngine implements EmbeddedEngine {
 
   open(handlers: ByteStreamHandlers): ByteStream {
     if (this.state.kind === 'running') return this.state.life.transport.open(handlers);
-    const cause = new EmbeddedEngineError(`the embedded server is not running (${this.state.kind})`);
+    const cause = new EmbeddedEngineError(
+      `the embedded server is not running (${this.state.kind})`,
+    );
     return closedStream(handlers, cause, this.options.clock);
   }
 
@@ -95,11 +97,20 @@ class ProcessEngine implements EmbeddedEngine {
     const directory = await mkdtemp(join(tmpdir(), 'respool-engine-')); // mode 0700
     const lastLines = new LastLines();
     try {
-      const server = await spawnServer(this.options.programs ?? PROGRAMS, this.settings(directory), (line) => {
-        lastLines.add(line);
-        logger.debug('embedded engine says', { line });
-      }, clock);
-      const life: Life = { server, directory, transport: this.options.unixTransport(join(directory, SOCKET)) };
+      const server = await spawnServer(
+        this.options.programs ?? PROGRAMS,
+        this.settings(directory),
+        (line) => {
+          lastLines.add(line);
+          logger.debug('embedded engine says', { line });
+        },
+        clock,
+      );
+      const life: Life = {
+        server,
+        directory,
+        transport: this.options.unixTransport(join(directory, SOCKET)),
+      };
       await this.answering(life, lastLines);
       if (this.state.kind !== 'booting') {
         await this.endLife(life);
@@ -149,9 +160,16 @@ class ProcessEngine implements EmbeddedEngine {
       if (end !== null) throw lastLines.bootFailure(end, this.options.snapshotFile);
       if (clock.now() > deadline && !reply.startsWith('-LOADING')) {
         await server.stop();
-        throw lastLines.bootFailure(`no answer within ${BOOT_TIMEOUT_MS} ms`, this.options.snapshotFile);
+        throw lastLines.bootFailure(
+          `no answer within ${BOOT_TIMEOUT_MS} ms`,
+          this.options.snapshotFile,
+        );
       }
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+      // The timer does not keep the process alive, the child does: its end must end the pause.
+      await Promise.race([
+        server.ended,
+        new Promise<void>((resolve) => clock.after(RETRY_MS, resolve)),
+      ]);
     }
   }
 

@@ -69,7 +69,9 @@ export function refusedInProcess(
 function refusedSetting(settings: readonly string[]): string | null {
   for (let i = 0; i < settings.length; i += 2) {
     const parameter = settings[i]!.toLowerCase();
-    const reason = parameter.startsWith('tls-') ? 'use --tls-cert and --tls-key' : REFUSED_SETTINGS.get(parameter);
+    const reason = parameter.startsWith('tls-')
+      ? 'use --tls-cert and --tls-key'
+      : REFUSED_SETTINGS.get(parameter);
     if (reason !== undefined) return refusal(`CONFIG SET ${parameter}`, reason);
   }
   return null;

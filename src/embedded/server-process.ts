@@ -25,7 +25,7 @@ const STOP_PATIENCE_MS = 5_000;
  */
 const ENDS_WITH_US = `exec 3<&0
 "$@" 3<&- </dev/null & server=$!
-{ cat <&3 >/dev/null; kill $server; sleep 5; kill -9 $server; } 2>/dev/null & reader=$!
+{ cat <&3; kill $server; sleep 5; kill -9 $server; } >/dev/null 2>&1 & reader=$!
 exec 3<&-
 wait $server
 code=$?
@@ -73,7 +73,9 @@ function start(
   createInterface(child.stderr).on('line', onLine);
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => resolve(`${program} ended with ${signal ?? `code ${code}`}`));
+    child.once('close', (code, signal) =>
+      resolve(`${program} ended with ${signal ?? `code ${code}`}`),
+    );
   });
   return { program, ended, stop: () => stop(child, ended, clock) };
 }

@@ -23,7 +23,9 @@ export async function prepareSnapshot(file: string | null): Promise<void> {
     await mkdir(dirname(file), { recursive: true });
     await access(dirname(file), constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw new EmbeddedEngineError(`the snapshot ${file} could not be written: ${String(cause)}`, { cause });
+    throw new EmbeddedEngineError(`the snapshot ${file} could not be written: ${String(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -8,7 +8,15 @@ import type { EngineMemory } from './engine-memory.js';
 import { webAssembly, type WasmFunction, type WasmModule } from './wasm-api.js';
 
 /** WASI's error numbers, as far as they are returned. */
-export const Errno = { success: 0, acces: 2, badf: 8, inval: 28, io: 29, noent: 44, nosys: 52 } as const;
+export const Errno = {
+  success: 0,
+  acces: 2,
+  badf: 8,
+  inval: 28,
+  io: 29,
+  noent: 44,
+  nosys: 52,
+} as const;
 
 /** The engine asked to end the process it believes to be. Unwinds the WebAssembly stack. */
 export class EngineExit extends Error {
@@ -54,19 +62,19 @@ function processCalls({ memory, wallMs, monotonicMs }: WasiHost): Record<string,
   return {
     environ_get: () => Errno.success,
     environ_sizes_get(countAt, bytesAt) {
-      memory.words[countAt! >>> 2] = 0;
-      memory.words[bytesAt! >>> 2] = 0;
+      memory.words[countAt >>> 2] = 0;
+      memory.words[bytesAt >>> 2] = 0;
       return Errno.success;
     },
     clock_time_get(clock, _precision, timeAt) {
       const milliseconds = clock === CLOCK_REALTIME ? wallMs() : monotonicMs();
       const [high, low] = nanoseconds(milliseconds);
-      memory.setUint64(timeAt!, high, low);
+      memory.setUint64(timeAt, high, low);
       return Errno.success;
     },
     sched_yield: () => Errno.success,
     proc_exit(code) {
-      throw new EngineExit(code!);
+      throw new EngineExit(code);
     },
   };
 }
@@ -88,67 +96,67 @@ function descriptorCalls({ memory, files, log }: WasiHost): Record<string, WasmF
   return {
     fd_prestat_get(fd, at) {
       if (fd !== ROOT_FD) return Errno.badf;
-      memory.words[at! >>> 2] = 0;
-      memory.words[(at! >>> 2) + 1] = 1; // length of "/"
+      memory.words[at >>> 2] = 0;
+      memory.words[(at >>> 2) + 1] = 1; // length of "/"
       return Errno.success;
     },
     fd_prestat_dir_name(_fd, at) {
-      memory.octets[at! >>> 0] = 0x2f;
+      memory.octets[at >>> 0] = 0x2f;
       return Errno.success;
     },
     fd_fdstat_get(fd, at) {
-      memory.slice(at!, 24).fill(0);
-      memory.octets[at! >>> 0] = fileType(fd!);
-      memory.setUint64(at! + 8, 0, ALL_RIGHTS);
-      memory.setUint64(at! + 16, 0, ALL_RIGHTS);
+      memory.slice(at, 24).fill(0);
+      memory.octets[at >>> 0] = fileType(fd);
+      memory.setUint64(at + 8, 0, ALL_RIGHTS);
+      memory.setUint64(at + 16, 0, ALL_RIGHTS);
       return Errno.success;
     },
     fd_fdstat_set_flags: () => Errno.success,
     fd_filestat_get(fd, at) {
-      const sizeBytes = files.sizeBytes(fd!);
+      const sizeBytes = files.sizeBytes(fd);
       if (sizeBytes === null) return Errno.badf;
-      memory.slice(at!, 64).fill(0);
-      memory.octets[(at! >>> 0) + 16] = fileType(fd!);
-      memory.setUint64(at! + 32, Math.floor(sizeBytes / 0x1_0000_0000), sizeBytes % 0x1_0000_0000);
+      memory.slice(at, 64).fill(0);
+      memory.octets[(at >>> 0) + 16] = fileType(fd);
+      memory.setUint64(at + 32, Math.floor(sizeBytes / 0x1_0000_0000), sizeBytes % 0x1_0000_0000);
       return Errno.success;
     },
     fd_write(fd, vectors, count, writtenAt) {
-      return eachVector(memory, vectors!, count!, writtenAt!, (bytes) => {
-        if (fd! > 2) return files.write(fd!, bytes);
+      return eachVector(memory, vectors, count, writtenAt, (bytes) => {
+        if (fd > 2) return files.write(fd, bytes);
         logger(Buffer.from(bytes).toString('utf8'));
         return bytes.length;
       });
     },
     fd_read(fd, vectors, count, readAt) {
-      return eachVector(memory, vectors!, count!, readAt!, (bytes) => files.read(fd!, bytes));
+      return eachVector(memory, vectors, count, readAt, (bytes) => files.read(fd, bytes));
     },
     fd_seek(fd, offset, whence, positionAt) {
-      const position = files.seek(fd!, Number(offset), whence!);
+      const position = files.seek(fd, Number(offset), whence);
       if (position === null) return Errno.inval;
-      memory.setUint64(positionAt!, Math.floor(position / 0x1_0000_0000), position % 0x1_0000_0000);
+      memory.setUint64(positionAt, Math.floor(position / 0x1_0000_0000), position % 0x1_0000_0000);
       return Errno.success;
     },
-    fd_sync: (fd) => (files.sync(fd!) ? Errno.success : Errno.io),
-    fd_close: (fd) => (files.close(fd!) ? Errno.success : Errno.badf),
+    fd_sync: (fd) => (files.sync(fd) ? Errno.success : Errno.io),
+    fd_close: (fd) => (files.close(fd) ? Errno.success : Errno.badf),
   };
 }
 
 function pathCalls({ memory, files }: WasiHost): Record<string, WasmFunction> {
   return {
     path_open(_root, _lookup, path, length, how, _rights, _inheriting, _flags, fdAt) {
-      const create = (how! & (OPEN_CREATE | OPEN_TRUNCATE)) !== 0;
-      const fd = files.open(memory.text(path!, length!), create ? 'create' : 'read');
+      const create = (how & (OPEN_CREATE | OPEN_TRUNCATE)) !== 0;
+      const fd = files.open(memory.text(path, length), create ? 'create' : 'read');
       if (fd === 'absent') return Errno.noent;
       if (fd === 'failed') return Errno.acces;
-      memory.words[fdAt! >>> 2] = fd;
+      memory.words[fdAt >>> 2] = fd;
       return Errno.success;
     },
     path_rename(_fromRoot, from, fromLength, _toRoot, to, toLength) {
-      const renamed = files.rename(memory.text(from!, fromLength!), memory.text(to!, toLength!));
+      const renamed = files.rename(memory.text(from, fromLength), memory.text(to, toLength));
       return renamed ? Errno.success : Errno.io;
     },
     path_unlink_file: (_root, path, length) =>
-      files.unlink(memory.text(path!, length!)) ? Errno.success : Errno.noent,
+      files.unlink(memory.text(path, length)) ? Errno.success : Errno.noent,
     path_filestat_get: () => Errno.noent,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The engine's thread: boots Valkey, and from then on feeds it what arrives and posts what it says. One turn is
  *
- *     take in every batch that has arrived ──► rk_step until nothing is left to do ──► one batch back
+ *     take in every batch that has arrived ──► rk_step until nothing is left to do ──► one batch back per step
  *
  * Valkey runs inside `rk_step`, so this thread does not return to its event loop while a script runs. Valkey looks for
  * events in the middle of a long script, though (that is how SCRIPT KILL and -BUSY work), and the bridge then takes in
@@ -35,8 +35,10 @@ const sender = new RecordSender((batch) => port.postMessage(batch, [batch]));
 let polls = 0;
 const bridge = new Bridge(memory, sender, () => {
   polls += 1;
-  // A second look within one step comes from the middle of a script: nobody else will deliver messages meanwhile.
-  if (polls > 1) exchange();
+  // The first look in a step: replies have been written, and what is read next may take long to execute.
+  if (polls === 1) sender.flush();
+  // Any other comes from the middle of a script: nobody else will deliver messages meanwhile.
+  else exchange();
 });
 
 function notify(notice: WorkerNotice): void {

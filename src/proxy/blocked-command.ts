@@ -22,8 +22,7 @@ export interface BlockedOptions {
   readonly resp: RespVersion;
   /** No command of the same client was sent behind it. */
   readonly isAlone: () => boolean;
-  /** Its time is over; it needs no connection any more. */
-  readonly gaveUp: () => void;
+  /** It has been answered, or its time is over: it needs no connection any more. */
   readonly ended: () => void;
 }
 
@@ -87,7 +86,6 @@ export class BlockedCommand implements ReplyReceiver {
     this.startTimer(0, () => {
       const nil = NIL[this.options.resp];
       this.isWaiting = false;
-      this.options.gaveUp();
       this.end();
       this.options.owner.receive(nil, 0, nil.length, 1);
     });

@@ -18,7 +18,10 @@ const LINGER_CHECK_MS = 1000;
 const DRAIN_CHECK_MS = 10;
 
 export class Clients {
-  private readonly all = new Map<Lingering, { dispatcher: Dispatcher; connection: ClientConnection }>();
+  private readonly all = new Map<
+    Lingering,
+    { dispatcher: Dispatcher; connection: ClientConnection }
+  >();
   private readonly lingering = new Set<Lingering>();
   private readonly context: ProxyContext;
 

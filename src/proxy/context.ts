@@ -22,7 +22,7 @@ export interface ProxyContext {
   /** The upstream wants a password from this identity, which has none. */
   readonly isStranger: (identity: Identity) => boolean;
   /** A command this upstream must not get: the frame to send in its place, or null. */
-  readonly refusal: ((commandId: number, args: readonly Buffer[]) => Buffer | null) | null;
+  readonly refusal: (commandId: number, args: readonly Buffer[]) => Buffer | null;
   /** `passes` without the commands that `refusal` wants to see. */
   readonly filterPassing: (passes: Uint8Array) => Uint8Array;
   /** The client keeps a connection for a while after a long reply: `releaseIfIdle` is to be called now and then. */

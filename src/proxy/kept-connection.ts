@@ -22,8 +22,8 @@ export interface KeptOptions {
   readonly clock: Clock;
   /** For a reply to a command that does not wait. */
   readonly timeoutMs: number;
-  /** The connection is lost: ask for another; `continueOn` is called with it. */
-  readonly borrow: () => void;
+  /** The connection is lost and another one is needed: `continueOn` is to be called with it. */
+  readonly lost: () => void;
   /** RESET was answered; the connection is to be dropped. */
   readonly detached: () => void;
 }
@@ -144,7 +144,7 @@ export class KeptConnection implements TunnelReceiver {
       this.phase === 'open' && this.isRepeatable && this.owed === 0 && !this.framer.isInFrame;
     if (!canContinue) return this.finish([]);
     this.phase = 'lost';
-    this.options.borrow();
+    this.options.lost();
   }
 
   private expect(count: number): void {

@@ -4,6 +4,7 @@
  * pass. The whole of it is printed in docs/routing.md.
  */
 import { COMMANDS, type SessionEffect } from '../command/table.js';
+import type { RouteName } from './observer.js';
 
 /**
  * What the client's next command finds:
@@ -28,7 +29,8 @@ export type Position = (typeof POSITIONS)[number];
  */
 export type Route = 'pass' | 'pin' | 'keep' | 'leave' | 'abort' | 'unlock' | 'refuse' | 'hang-up';
 
-export function route(effect: SessionEffect, position: Position): Route {
+/** `inTransaction`: MULTI was accepted, and EXEC decides whether what is said now takes effect. */
+export function route(effect: SessionEffect, position: Position, inTransaction = false): Route {
   if (effect === 'hang-up') return 'hang-up';
   if (effect === 'quit' || effect === 'reset') return 'leave';
   switch (position) {
@@ -40,7 +42,7 @@ export function route(effect: SessionEffect, position: Position): Route {
       return effect === 'subscribe' ? 'keep' : 'pass';
     case 'shared':
     case 'pinned':
-      return routeByEffect(effect);
+      return inTransaction && isSetting(effect) ? 'keep' : routeByEffect(effect);
   }
 }
 
@@ -66,6 +68,37 @@ function routeByEffect(effect: Exclude<SessionEffect, 'hang-up' | 'quit' | 'rese
     case 'sticky':
     case 'replicate':
       return 'keep';
+  }
+}
+
+/** It changes what must be re-applied on any other connection. */
+export function isSetting(effect: SessionEffect): boolean {
+  return SETTINGS.has(effect);
+}
+
+const SETTINGS: ReadonlySet<SessionEffect> = new Set([
+  'auth',
+  'hello',
+  'select',
+  'name',
+  'library',
+]);
+
+/** The label under which a command of this route is counted; null: where the client's other commands go. */
+export function countedAs(decision: Route): RouteName | null {
+  switch (decision) {
+    case 'pass':
+      return null;
+    case 'pin':
+    case 'keep':
+      return 'pinned';
+    case 'refuse':
+    case 'hang-up':
+      return 'refused';
+    case 'leave':
+    case 'abort':
+    case 'unlock':
+      return 'local';
   }
 }
 

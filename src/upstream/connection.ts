@@ -326,7 +326,9 @@ export class UpstreamConnection {
     const patience = this.inFlight.size === 0 ? PROMPT : this.inFlight.headPatience();
     if (patience === BLOCKING) return;
     const limit =
-      patience === SLOW || this.isSilencedByOthers ? this.options.slowTimeoutMs : this.options.timeoutMs;
+      patience === SLOW || this.isSilencedByOthers
+        ? this.options.slowTimeoutMs
+        : this.options.timeoutMs;
     const since = this.inFlight.size === 0 ? 0 : this.inFlight.headSentAt();
     if (now - Math.max(this.lastProgressAt, since) <= limit) return;
     const what = this.phase === 'opening' ? 'did not let us in' : 'did not reply';

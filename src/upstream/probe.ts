@@ -61,7 +61,8 @@ export class Probe {
 }
 
 function newClient({ address, identity, timeoutMs }: ProbeOptions): Redis {
-  const credentials = identity.credentials;
+  const { credentials } = identity;
+  const user = credentials?.user ?? null;
   const base = {
     lazyConnect: true,
     protocol: 2 as const,
@@ -76,7 +77,7 @@ function newClient({ address, identity, timeoutMs }: ProbeOptions): Redis {
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
     ...(credentials === null ? {} : { password: credentials.password }),
-    ...(credentials?.user == null ? {} : { username: credentials.user }),
+    ...(user === null ? {} : { username: user }),
   };
   if (address.kind === 'unix') return new Redis({ ...base, path: address.path });
   const { host, port, tls } = address;

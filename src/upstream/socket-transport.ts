@@ -32,42 +32,48 @@ export function socketTransport(address: SocketAddress): Transport {
       : `${address.tls === null ? 'tcp' : 'tls'} ${address.host}:${address.port}`;
   return {
     description,
-    open: (handlers) => new SocketStream(dial(address), opening(address), handlers),
+    open: (handlers) => new SocketStream(dial(address), handlers),
   };
 }
 
-function dial(address: SocketAddress): net.Socket {
-  if (address.kind === 'unix') return net.connect({ path: address.path });
+/** The socket to speak through, and the TCP socket below it that can be reset; a unix socket has no reset. */
+interface Sockets {
+  readonly socket: net.Socket;
+  readonly tcp: net.Socket | null;
+  readonly openEvent: 'connect' | 'secureConnect';
+}
+
+function dial(address: SocketAddress): Sockets {
+  if (address.kind === 'unix') {
+    return { socket: net.connect({ path: address.path }), tcp: null, openEvent: 'connect' };
+  }
   const { host, port } = address;
-  if (address.tls === null) return net.connect({ host, port, noDelay: true });
+  const tcp = net.connect({ host, port, noDelay: true });
+  tcp.setKeepAlive(true, KEEPALIVE_AFTER_MS);
+  if (address.tls === null) return { socket: tcp, tcp, openEvent: 'connect' };
   const { ca, cert, key, servername } = address.tls;
   // SNI carries names only; an address as the servername is refused by Node.
   const name = servername ?? (net.isIP(host) === 0 ? host : undefined);
   const socket = tls.connect({
+    socket: tcp,
     host,
-    port,
     ...(ca === null ? {} : { ca }),
     ...(cert === null ? {} : { cert }),
     ...(key === null ? {} : { key }),
     ...(name === undefined ? {} : { servername: name }),
   });
-  socket.setNoDelay(true);
-  return socket;
-}
-
-function opening(address: SocketAddress): 'connect' | 'secureConnect' {
-  return address.kind === 'tcp' && address.tls !== null ? 'secureConnect' : 'connect';
+  return { socket, tcp, openEvent: 'secureConnect' };
 }
 
 class SocketStream implements ByteStream {
   private cause: Error | null = null;
 
-  constructor(
-    private readonly socket: net.Socket,
-    openEvent: 'connect' | 'secureConnect',
-    handlers: ByteStreamHandlers,
-  ) {
-    socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
+  private readonly socket: net.Socket;
+  private readonly tcp: net.Socket | null;
+
+  constructor({ socket, tcp, openEvent }: Sockets, handlers: ByteStreamHandlers) {
+    this.socket = socket;
+    this.tcp = tcp;
     socket.once(openEvent, () => handlers.onOpen());
     socket.on('data', (chunk: Buffer) => handlers.onData(chunk));
     socket.on('drain', () => handlers.onDrain());
@@ -96,8 +102,8 @@ class SocketStream implements ByteStream {
     this.socket.end();
   }
   reset(): void {
-    // A TLS socket has no reset of its own; destroying it closes the connection below without a flush.
-    if (this.socket.connecting || this.socket instanceof tls.TLSSocket) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    // `destroy` alone would let the kernel deliver what it holds (FAULTS.md 3).
+    if (this.tcp !== null && !this.tcp.connecting) this.tcp.resetAndDestroy();
+    this.socket.destroy();
   }
 }

@@ -46,7 +46,9 @@ export class EngineClient {
   async read(): Promise<string> {
     const frame = await eventually(
       'a reply',
-      () => this.#scanner.next() ?? (this.closes.length > 0 ? new Error(`closed: ${String(this.closes[0])}`) : null),
+      () =>
+        this.#scanner.next() ??
+        (this.closes.length > 0 ? new Error(`closed: ${String(this.closes[0])}`) : null),
       { everyMs: 0, withinMs: 20_000 },
     );
     if (frame instanceof Error) throw frame;
@@ -55,7 +57,9 @@ export class EngineClient {
 
   /** How the stream ended, once it has. */
   async ending(): Promise<Error | null> {
-    const [cause] = await eventually('the end of the stream', () => (this.closes.length > 0 ? this.closes : null));
+    const [cause] = await eventually('the end of the stream', () =>
+      this.closes.length > 0 ? this.closes : null,
+    );
     return cause ?? null;
   }
 }
@@ -68,10 +72,15 @@ export interface LoggedLine {
 }
 
 /** A logger that remembers. */
-export function recordingLogger(): { lines: LoggedLine[] } & Record<'debug' | 'info' | 'warn' | 'error', (event: string, fields?: object) => void> {
+export function recordingLogger(): { lines: LoggedLine[] } & Record<
+  'debug' | 'info' | 'warn' | 'error',
+  (event: string, fields?: object) => void
+> {
   const lines: LoggedLine[] = [];
-  const at = (level: string) => (event: string, fields: object = {}) => {
-    lines.push({ level, event, fields: { ...fields } });
-  };
+  const at =
+    (level: string) =>
+    (event: string, fields: object = {}) => {
+      lines.push({ level, event, fields: { ...fields } });
+    };
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

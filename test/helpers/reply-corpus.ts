@@ -11,7 +11,7 @@ export const REPLIES: readonly string[] = [
   '$5\r\nhello\r\n',
   '$0\r\n\r\n',
   '$-1\r\n',
-  '$13\r\n*3\r\n$-1\r\n\0\n\r\r\n',
+  '$12\r\n*3\r\n$-1\r\n\0\n\r\r\n',
   '*0\r\n',
   '*-1\r\n',
   '*3\r\n:1\r\n$-1\r\n*2\r\n+a\r\n*0\r\n',

@@ -33,8 +33,8 @@ describe('the embedded engine', () => {
       encodeCommand(...line.split(' ')),
     );
     for (const octet of Buffer.concat(commands)) client.stream.write(Uint8Array.of(octet));
-    const replies = [];
-    for (const _ of commands) replies.push(await client.read());
+    const replies: string[] = [];
+    while (replies.length < commands.length) replies.push(await client.read());
     assert.deepEqual(replies, ['+PONG\r\n', '$3\r\none\r\n', '+OK\r\n', ':2\r\n', '$3\r\ntwo\r\n']);
     assert.equal(client.opens, 1);
     assert.equal(client.stream.pendingBytes, 0);
@@ -48,7 +48,8 @@ describe('the embedded engine', () => {
 
   test('knows what time it is, to the microsecond', async () => {
     const client = new EngineClient(engine);
-    const [, seconds = '', micros = ''] = /\$10\r\n(\d+)\r\n\$\d+\r\n(\d+)/.exec(await client.ask('TIME')) ?? [];
+    const [, seconds = '', micros = ''] =
+      /\$10\r\n(\d+)\r\n\$\d+\r\n(\d+)/.exec(await client.ask('TIME')) ?? [];
     const aheadMs = Number(seconds) * 1000 + Number(micros) / 1000 - Date.now();
     assert.ok(Math.abs(aheadMs) < 1000, `${aheadMs} ms ahead`);
   });
@@ -140,7 +141,11 @@ describe('flow control of the embedded engine', () => {
     await eventually('drained', () => client.drains === 1);
     assert.equal(client.stream.pendingBytes, 0);
     const reply = await client.ask('GET', 'large');
-    assert.ok(Buffer.from(reply, 'latin1').equals(Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n')])));
+    assert.ok(
+      Buffer.from(reply, 'latin1').equals(
+        Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n')]),
+      ),
+    );
     assert.equal(await client.ask('DEL', 'large'), ':1\r\n');
   });
 
@@ -161,7 +166,9 @@ describe('flow control of the embedded engine', () => {
     assert.ok(Number(usedMemory) < 128 * MEGABYTE, `${usedMemory} bytes in the engine`);
     greedy.stream.resume();
     const replyBytes = MEGABYTE + '$1048576\r\n\r\n'.length;
-    await eventually('everything arrived', () => greedy.receivedBytes === COMMANDS * replyBytes, { withinMs: 20_000 });
+    await eventually('everything arrived', () => greedy.receivedBytes === COMMANDS * replyBytes, {
+      withinMs: 20_000,
+    });
     assert.equal(greedy.stream.pendingBytes, 0);
     assert.equal(greedy.closes.length, 0);
   });
@@ -173,7 +180,8 @@ describe('flow control of the embedded engine', () => {
     assert.equal(await client.ending(), null);
     const writer = new EngineClient(engine);
     const replies = [];
-    for (let i = 0; i < 8; i += 1) replies.push(await writer.ask('SET', `k${i}`, Buffer.alloc(10 * MEGABYTE)));
+    for (let i = 0; i < 8; i += 1)
+      replies.push(await writer.ask('SET', `k${i}`, Buffer.alloc(10 * MEGABYTE)));
     assert.match(replies.at(-1) ?? '', /^-OOM command not allowed/);
     assert.equal(engine.restarts, 0);
   });
@@ -255,7 +263,10 @@ describe('an engine that dies', () => {
       await client.ask('CONFIG', 'SET', 'maxmemory', 0, 'proto-max-bulk-len', 512 * MEGABYTE);
       client.send('SETRANGE', 'k', 400 * MEGABYTE, 'x');
       assert.match(String(await client.ending()), /died/);
-      await eventually('it runs again', async () => (await new EngineClient(engine).ask('PING')) === '+PONG\r\n');
+      await eventually(
+        'it runs again',
+        async () => (await new EngineClient(engine).ask('PING')) === '+PONG\r\n',
+      );
       assert.equal(engine.restarts, 1);
     } finally {
       await engine.stop();

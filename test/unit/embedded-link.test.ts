@@ -117,7 +117,9 @@ describe('the link to an engine thread', () => {
     assert.equal(messages.length, 1);
     engineSays(RecordKind.data, 1, 0, 'x'.repeat(100_000));
     endTick();
-    assert.deepEqual(messages[1], [{ kind: RecordKind.taken, stream: 1, value: 300_000, text: '' }]);
+    assert.deepEqual(messages[1], [
+      { kind: RecordKind.taken, stream: 1, value: 300_000, text: '' },
+    ]);
   });
 
   test('reset drops what was not sent yet and closes once, later, whatever comes', () => {

@@ -1,6 +1,6 @@
 /** What surrounds the engine: its program, its clock, its files, its messages, and what it is not asked for. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, test } from 'node:test';
@@ -18,11 +18,17 @@ describe("the engine's program", () => {
   test('is refused when it is missing or not the tested one, and the message says what to do', async (t) => {
     const directory = temporaryDirectory(t);
     const file = join(directory, 'valkey.wasm');
-    await assert.rejects(loadEngine(pathToFileURL(file), 1 << 30), /cannot read .*valkey\.wasm: run npm ci/);
+    await assert.rejects(
+      loadEngine(pathToFileURL(file), 1 << 30),
+      /cannot read .*valkey\.wasm: run npm ci/,
+    );
     const altered = readFileSync(wasmFileUrl());
     altered[altered.length - 1]! ^= 1;
     writeFileSync(file, altered);
-    await assert.rejects(loadEngine(pathToFileURL(file), 1 << 30), /not the tested one \(sha256 [0-9a-f]{64}, expected/);
+    await assert.rejects(
+      loadEngine(pathToFileURL(file), 1 << 30),
+      /not the tested one \(sha256 [0-9a-f]{64}, expected/,
+    );
   });
 
   test('is given the end of its memory and is otherwise the same', async () => {
@@ -38,7 +44,9 @@ describe("the engine's program", () => {
 
 describe("the engine's time", () => {
   test('is exact to the microsecond in two halves', () => {
-    for (const ms of [0, 0.001, 1, 4294.967295, 4294.967296, 1795243404123.457, 9007199254740.991]) {
+    for (const ms of [
+      0, 0.001, 1, 4294.967295, 4294.967296, 1795243404123.457, 9007199254740.991,
+    ]) {
       const [high, low] = nanoseconds(ms);
       const expected = BigInt(Math.floor(ms * 1000)) * 1000n;
       assert.equal((BigInt(high) << 32n) + BigInt(low), expected, String(ms));
@@ -94,8 +102,7 @@ describe("the engine's files", () => {
     assert.equal(new EngineFiles(join(notADirectory, 'x.rdb')).open('dump.rdb', 'read'), 'failed');
   });
 
-  test('do not exist at all without a snapshot', (t) => {
-    mkdirSync(join(temporaryDirectory(t), 'x'));
+  test('do not exist at all without a snapshot', () => {
     const files = new EngineFiles(null);
     assert.equal(files.open('dump.rdb', 'read'), 'absent');
     assert.equal(files.open('temp-1.rdb', 'create'), 'absent');
@@ -107,12 +114,17 @@ describe('messages between the threads', () => {
   test('carry records of every length unchanged and in order', () => {
     const texts = ['', 'a', 'abc', 'abcd', 'abcde'];
     const writer = new RecordWriter(new ArrayBuffer(1024));
-    texts.forEach((text, i) => writer.add(RecordKind.data, i, 4_000_000_000 + i, Buffer.from(text)));
+    texts.forEach((text, i) =>
+      writer.add(RecordKind.data, i, 4_000_000_000 + i, Buffer.from(text)),
+    );
     const seen: unknown[] = [];
     readRecords(writer.takeCopy(), (_kind, stream, value, bytes) =>
       seen.push([stream, value, Buffer.from(bytes).toString()]),
     );
-    assert.deepEqual(seen, texts.map((text, i) => [i, 4_000_000_000 + i, text]));
+    assert.deepEqual(
+      seen,
+      texts.map((text, i) => [i, 4_000_000_000 + i, text]),
+    );
     assert.equal(writer.isEmpty, true);
   });
 
@@ -128,7 +140,12 @@ describe('messages between the threads', () => {
     }
     sender.flush();
     sender.flush();
-    assert.deepEqual(batches, [[10, 20], [100_000], [30, 60_000, 60_000, 60_000, 60_000], [60_000]]);
+    assert.deepEqual(batches, [
+      [10, 20],
+      [100_000],
+      [30, 60_000, 60_000, 60_000, 60_000],
+      [60_000],
+    ]);
   });
 });
 
@@ -160,8 +177,12 @@ describe('what the embedded engine is not asked for', () => {
   });
 
   test('covers parameters of CONFIG SET anywhere in the list, and no values', () => {
-    const refused = (...settings: string[]): string | null => refusedInProcess('config', 'set', settings);
-    assert.match(refused('hz', '10', 'MaxMemory', '0') ?? '', /CONFIG SET maxmemory .*--embedded-max-memory/);
+    const refused = (...settings: string[]): string | null =>
+      refusedInProcess('config', 'set', settings);
+    assert.match(
+      refused('hz', '10', 'MaxMemory', '0') ?? '',
+      /CONFIG SET maxmemory .*--embedded-max-memory/,
+    );
     assert.match(refused('tls-port', '1') ?? '', /CONFIG SET tls-port is not possible/);
     assert.equal(refused('notify-keyspace-events', 'port'), null);
     assert.ok(mayBeRefused('config'));

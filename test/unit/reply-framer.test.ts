@@ -109,7 +109,7 @@ test('100,000 levels of nesting need no stack and no memory', () => {
     const bytes = bytesOf(open.repeat(levels) + closing);
     const whole = readFrames([bytes]);
     assert.deepEqual(whole.ends, [bytes.length], open);
-    assert.deepEqual(readFrames(byteByByte(bytes)), whole);
+    assert.deepEqual(readFrames([bytes.subarray(0, 7), bytes.subarray(7)]), whole);
   }
 });
 

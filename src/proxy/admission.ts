@@ -1,0 +1,72 @@
+/**
+ * The fast half of `route`: which commands simply pass now, as a table by command id, and the count of those that do.
+ * Looked at once per command on the hot path.
+ */
+import { COMMANDS } from '../command/table.js';
+import { PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
+import { ROUTES, type Observer, type RouteName } from './observer.js';
+import { passTable, type Position } from './route.js';
+
+const ROUTE_COUNT = ROUTES.length;
+const IS_SLOW = Uint8Array.from(COMMANDS, ({ pace }) => (pace === 'slow' ? 1 : 0));
+const NOTHING_PASSES = new Uint8Array(COMMANDS.length);
+
+const PASSES: Readonly<Record<Position, Uint8Array>> = {
+  shared: passTable('shared'),
+  pinned: passTable('pinned'),
+  kept: passTable('kept'),
+  broken: passTable('broken'),
+  locked: passTable('locked'),
+};
+
+export class Admission {
+  private table: Uint8Array = NOTHING_PASSES;
+  private label = 0;
+  private patience: Patience = PROMPT;
+
+  /** `filter` takes out the commands that must not pass unseen on this upstream. */
+  constructor(
+    private readonly observer: Observer,
+    private readonly filter: (passes: Uint8Array) => Uint8Array,
+  ) {}
+
+  passes(commandId: number): boolean {
+    return this.table[commandId] !== 0;
+  }
+
+  /** True when the command may pass as it came; it is counted then. */
+  admits(commandId: number): boolean {
+    if (this.table[commandId] === 0) return false;
+    this.observer.commands[commandId * ROUTE_COUNT + this.label]! += 1;
+    if (IS_SLOW[commandId] === 1) this.patience = SLOW;
+    return true;
+  }
+
+  /** How long the admitted run may take to be answered; asked once per run. */
+  takePatience(): Patience {
+    const patience = this.patience;
+    this.patience = PROMPT;
+    return patience;
+  }
+
+  /** The client's position has changed. */
+  moveTo(position: Position): void {
+    this.table = this.filter(PASSES[position]);
+    this.label = ROUTES.indexOf(position === 'shared' ? 'shared' : 'pinned');
+  }
+
+  /** Nothing passes until the next `moveTo`. */
+  close(): void {
+    this.table = NOTHING_PASSES;
+  }
+
+  /** Counts a command that did not pass unseen; null: where the others go now. */
+  count(commandId: number, route: RouteName | null): void {
+    const label = route === null ? this.label : ROUTES.indexOf(route);
+    this.observer.commands[commandId * ROUTE_COUNT + label]! += 1;
+  }
+}
+
+export function patienceOf(commandId: number): Patience {
+  return IS_SLOW[commandId] === 1 ? SLOW : PROMPT;
+}

@@ -1,0 +1,139 @@
+/**
+ * docs/routing.md, made from `route` and the command table, so that it cannot say what the program does not do. It is
+ * also the checked-in table that `route` is tested against: the full product of effects and positions. `npm run docs`
+ * writes the file; a test compares it.
+ */
+import { markdownTable } from '../base/markdown-table.js';
+import { CLIENT_EFFECTS, SCRIPTING_EFFECTS } from '../command/effect.js';
+import { COMMANDS, OTHER_COMMAND, type SessionEffect } from '../command/table.js';
+import { POSITIONS, route, type Position, type Route } from './route.js';
+
+const INTRODUCTION = `# Routing
+
+<!-- Generated from src/proxy/route.ts and src/command/table.ts by \`npm run docs\`. -->
+
+What happens to a command is decided by two things: its **effect** on the connection that it runs on, and the **position**
+of the client that sent it. \`route(effect, position)\` is a pure function; this page is its full product.
+`;
+
+const POSITION_MEANINGS: Readonly<Record<Position, string>> = {
+  shared: 'nothing of its own: a lane, together with other clients',
+  pinned:
+    'a connection of its own for the time being (a transaction, a blocking command, a large value)',
+  kept: 'a connection of its own until it leaves (subscriptions, tracking, MONITOR)',
+  broken: 'a transaction whose connection was lost: nothing of it will run',
+  locked: 'it has yet to give the password that `requirepass` asks for',
+};
+
+const ROUTE_MEANINGS: Readonly<Record<Route, string>> = {
+  pass: 'sent as it came, on the connection that the client has',
+  pin: 'sent on a connection of its own; the reply says whether the client goes on needing it',
+  keep: 'sent on a connection of its own, which the client keeps until it leaves',
+  leave: 'answered here, and the client leaves (QUIT) or begins anew (RESET)',
+  abort: 'answered here: EXEC with `-EXECABORT`, DISCARD with `+OK`; the client is `shared` again',
+  unlock: 'the password is checked here; another user than `default` is for the upstream to judge',
+  refuse: 'answered here with an error: `-UNAVAILABLE` (broken), `-NOAUTH` (locked)',
+  'hang-up': 'the connection is closed without a word, as Redis does',
+};
+
+/** In the order of the table. */
+const EFFECT_MEANINGS: Readonly<Record<SessionEffect, string>> = {
+  none: 'leaves nothing behind',
+  multi: 'opens a transaction',
+  exec: 'runs it',
+  discard: 'drops it',
+  watch: 'guards it',
+  unwatch: 'no longer guards it',
+  blocking: 'waits for something to happen',
+  apart: 'may disturb whoever shares its connection, for as long as it runs',
+  auth: 'who the connection is',
+  hello: 'protocol, who the connection is, its name',
+  select: 'its database',
+  name: 'its name, set or asked for',
+  library: 'what CLIENT LIST says of the library',
+  subscribe: 'messages that come unasked',
+  monitor: 'lines that come unasked',
+  sticky: 'state that stays, or an answer that speaks of the connection itself',
+  replicate: 'from here on it is not RESP',
+  quit: 'the end of the connection',
+  reset: 'the end of its state',
+  'hang-up': 'HTTP that strayed here',
+};
+
+const EFFECTS = Object.keys(EFFECT_MEANINGS) as SessionEffect[];
+
+const NOTES = `## Notes
+
+- A client awaits replies from one place at a time. A command that must go elsewhere waits until everything before it has
+  been answered, and the client's next bytes wait with it; so no queue ever reorders replies (I1, I4).
+- A setting (\`auth\`, \`hello\`, \`select\`, \`name\`, \`library\`) counts once the upstream has confirmed it. Inside an open
+  transaction it is only queued, and EXEC settles it: the client is then \`kept\`.
+- A pinned connection goes back to the pool when everything has been answered and no transaction is open (I7); one that may
+  be dirty is reset instead.
+- A command longer than 64 KB that would pass is sent on a connection of its own, piece by piece as it comes, so that it
+  stalls nobody else.
+- With the embedded engine, commands that make no sense in process (SHUTDOWN, REPLICAOF, DEBUG …) are answered with an error.
+`;
+
+/** The whole text of docs/routing.md. */
+export function renderRoutingDoc(): string {
+  return [
+    INTRODUCTION,
+    section('Positions', ['position', 'what the next command finds'], POSITION_MEANINGS),
+    section('Routes', ['route', 'what is done with the command'], ROUTE_MEANINGS),
+    `## Effects × positions\n\n${productTable()}`,
+    `## Effects\n\n${effectTable()}`,
+    NOTES,
+  ].join('\n');
+}
+
+function section(
+  title: string,
+  header: readonly string[],
+  meanings: Readonly<Record<string, string>>,
+): string {
+  const rows = Object.entries(meanings).map(([word, meaning]) => [code(word), meaning]);
+  return `## ${title}\n\n${markdownTable(header, rows)}`;
+}
+
+function productTable(): string {
+  const rows = EFFECTS.map((effect) => [
+    code(effect),
+    ...POSITIONS.map((position) => route(effect, position)),
+  ]);
+  return markdownTable(['effect', ...POSITIONS.map(code)], rows);
+}
+
+function effectTable(): string {
+  const rows = EFFECTS.map((effect) => [
+    code(effect),
+    EFFECT_MEANINGS[effect],
+    commandsWith(effect).join(', '),
+  ]);
+  return markdownTable(['effect', 'on the connection', 'commands'], rows);
+}
+
+function commandsWith(effect: SessionEffect): string[] {
+  if (effect === 'none') return ['all others that the table knows'];
+  const whole = COMMANDS.filter((command, id) => command.effect === effect && id !== OTHER_COMMAND);
+  return [
+    ...whole.map(({ name }) => name.toUpperCase()),
+    ...subcommandsWith(effect, CLIENT_EFFECTS, ['CLIENT']),
+    ...subcommandsWith(effect, SCRIPTING_EFFECTS, ['SCRIPT', 'FUNCTION']),
+    ...(effect === 'blocking' ? ['XREAD and XREADGROUP with BLOCK'] : []),
+    ...(effect === 'apart' ? ['every command that the table does not know'] : []),
+  ];
+}
+
+function subcommandsWith(
+  effect: SessionEffect,
+  effects: ReadonlyMap<string, SessionEffect>,
+  containers: readonly string[],
+): string[] {
+  const words = [...effects].filter(([, one]) => one === effect).map(([word]) => word);
+  return containers.flatMap((name) => words.map((word) => `${name} ${word.toUpperCase()}`));
+}
+
+function code(word: string): string {
+  return `\`${word}\``;
+}
