@@ -174,7 +174,10 @@ class RunningSidecar implements Sidecar {
       sharedLanes: config.sharedLanes,
       maxPinned: config.maxPinned,
       onFailure: (reason) => observer.upstreamFailed(reason),
-      onDelivered: () => this.outbox.flush(),
+      onDelivered: () => {
+        this.outbox.flush();
+        return this.outbox.takeRetaining();
+      },
     });
   }
 

@@ -8,8 +8,11 @@
 export interface ByteStreamHandlers {
   /** The stream is open: bytes written from now on go out. Called at most once. */
   onOpen(): void;
-  /** Bytes that arrived. The receiver owns `chunk`; the stream never writes into it again. */
-  onData(chunk: Buffer): void;
+  /**
+   * Bytes that arrived. Returning false says that nothing refers to `chunk` any more: the stream may fill it again with
+   * what comes next, which spares an allocation per read.
+   */
+  onData(chunk: Buffer): boolean | void;
   /** `pendingBytes` fell to zero after a `write` had returned false. */
   onDrain(): void;
   /** The stream is over, for whatever reason; nothing follows. Called exactly once, also when opening failed. */

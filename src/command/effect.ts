@@ -29,12 +29,14 @@ export const CLIENT_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map(
 /** The same for SCRIPT and FUNCTION. KILL must not stand behind the script that it is to end. */
 export const SCRIPTING_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map([
   ['debug', 'sticky'],
-  ['kill', 'apart'],
+  ['kill', 'urgent'],
 ]);
 
 /** The effect of the command `id` called with `args` (the name first). */
 export function effectOf(id: number, args: readonly Buffer[]): SessionEffect {
   const { effect, name } = COMMANDS[id]!;
+  // RESET with an argument is an error, and the upstream's to make.
+  if (effect === 'reset' && args.length > 1) return 'none';
   if (effect !== 'by-argument') return effect;
   switch (name) {
     case 'client':

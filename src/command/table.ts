@@ -9,7 +9,9 @@
  * - `none` nothing: it may share a connection with other clients.
  * - `multi` … `unwatch` the transaction it opens, runs, drops or guards.
  * - `blocking` it waits for something to happen, and would make everybody behind it wait too.
+ * - `wait` it blocks too, and speaks of the writes of its own connection (WAIT).
  * - `apart` it may disturb whoever shares its connection, for as long as it runs.
+ * - `urgent` it must get through while the upstream is busy with a script, whatever the client's settings.
  * - `auth` `hello` `select` `name` `library` a setting that must be re-applied on any other connection; true once the
  *   upstream has said so.
  * - `subscribe` `monitor` `sticky` state that stays, or bytes that come unasked: the client keeps the connection.
@@ -25,7 +27,9 @@ export type SessionEffect =
   | 'watch'
   | 'unwatch'
   | 'blocking'
+  | 'wait'
   | 'apart'
+  | 'urgent'
   | 'auth'
   | 'hello'
   | 'select'
@@ -86,9 +90,8 @@ const WITH_EFFECT: Readonly<Record<string, SessionEffect | 'by-argument'>> = {
   bzmpop: 'blocking',
   bzpopmax: 'blocking',
   bzpopmin: 'blocking',
-  // WAIT speaks of the writes of its own connection, so it must not wait on one that is shared.
-  wait: 'blocking',
-  waitaof: 'blocking',
+  wait: 'wait',
+  waitaof: 'wait',
   // DEBUG can sleep, reload and stop the server.
   debug: 'apart',
   xread: 'by-argument',

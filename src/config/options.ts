@@ -104,7 +104,7 @@ export const OPTIONS = {
   'shared-lanes': {
     group: 'Upstream',
     kind: integer(1, 64),
-    default: '2',
+    default: '1',
     help: 'upstream connections shared by all clients of one user, database and protocol',
   },
   'max-pinned': {

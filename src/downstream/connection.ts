@@ -52,10 +52,12 @@ export interface ConnectionOptions {
 
 /** An unfinished command longer than this is passed on as it comes instead of being collected. */
 const STREAM_FROM_BYTES = 64 * 1024;
+/** One that declares as much needs to have sent only this much, so that its beginning is not copied either. */
+const STREAM_DECLARED_FROM_BYTES = 8 * 1024;
 /** A command that must be seen whole (SUBSCRIBE, AUTH …) may be this long. */
 const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
 /** Replies of one tick up to this size are joined into one write. */
-const JOIN_LIMIT_BYTES = 64 * 1024;
+const JOIN_LIMIT_BYTES = 16 * 1024;
 
 export class ClientConnection implements Flushable {
   private handler!: ConnectionHandler;
@@ -274,7 +276,9 @@ export class ClientConnection implements Flushable {
   private keepUnfinished(buffer: Buffer, pos: number): void {
     const { framer, handler } = this;
     const bytes = buffer.length - pos;
-    if (bytes > STREAM_FROM_BYTES && framer.isInFrame) {
+    const isDeclared =
+      framer.scannedBytes > STREAM_FROM_BYTES && bytes > STREAM_DECLARED_FROM_BYTES;
+    if ((isDeclared || bytes > STREAM_FROM_BYTES) && framer.isInFrame) {
       const id = framer.nameIsKnown ? classify(buffer, framer.nameStart, framer.nameBytes) : 0;
       const began = handler.beginStream(id);
       if (this.isFinished) return;
@@ -333,6 +337,7 @@ export class ClientConnection implements Flushable {
       for (const part of parts) socket.write(part);
       socket.uncork();
     }
+    if (socket.writableLength > 0) this.options.outbox.retains();
   }
 }
 

@@ -6,7 +6,8 @@ export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-const BACKLOG = 511;
+/** The kernel caps it at somaxconn; a short queue makes connection storms wait for SYN retransmits of a second each. */
+const BACKLOG = 4096;
 const KEEPALIVE_AFTER_MS = 300_000;
 
 export class Listener {

@@ -9,12 +9,25 @@ export interface Flushable {
 export class Outbox {
   private dirty: Flushable[] = [];
   private isPlanned = false;
+  private isRetaining = false;
 
   constructor(private readonly clock: Clock) {}
 
   /** The client has something to write. Call once until it was flushed. */
   add(client: Flushable): void {
     this.dirty.push(client);
+  }
+
+  /** A client has not taken all of what it was sent: the chunk that it came in is still referred to. */
+  retains(): void {
+    this.isRetaining = true;
+  }
+
+  /** Whether that has happened since this was last asked. */
+  takeRetaining(): boolean {
+    const { isRetaining } = this;
+    this.isRetaining = false;
+    return isRetaining;
   }
 
   /** Flushes at the end of this tick, for replies that no upstream's chunk brought. */

@@ -146,31 +146,31 @@ class ProcessEngine implements EmbeddedEngine {
     return [...settings].flatMap(([name, value]) => [`--${name}`, value]);
   }
 
-  /** Resolves once the server answers PING with PONG. */
+  /** Resolves once the server answers PING with PONG; otherwise the server has ended when this rejects. */
   private async answering({ server, transport }: Life, lastLines: LastLines): Promise<void> {
-    const { clock } = this.options;
-    const deadline = clock.now() + BOOT_TIMEOUT_MS;
-    let end: string | null = null;
-    void server.ended.then((reason) => (end = reason));
-    for (;;) {
+    const { clock, snapshotFile } = this.options;
+    let deadline = clock.now() + BOOT_TIMEOUT_MS;
+    let reason: string | null = null;
+    void server.ended.then((end) => (reason = end));
+    // The timer does not keep the process alive, the child does: its end must end every pause.
+    const pause = (milliseconds: number): Promise<unknown> =>
+      Promise.race([
+        server.ended,
+        new Promise<void>((resolve) => clock.after(milliseconds, resolve)),
+      ]);
+    while (reason === null && clock.now() < deadline) {
       const talk = new EngineTalk((handlers) => transport.open(handlers));
-      const reply = await talk.command('PING').catch((error: unknown) => String(error));
+      const answer = talk.command('PING').catch(() => null);
+      const reply = await Promise.race([answer, pause(BOOT_TIMEOUT_MS)]);
       talk.end();
       if (reply === '+PONG') return;
-      if (end !== null) throw lastLines.bootFailure(end, this.options.snapshotFile);
-      if (clock.now() > deadline && !reply.startsWith('-LOADING')) {
-        await server.stop();
-        throw lastLines.bootFailure(
-          `no answer within ${BOOT_TIMEOUT_MS} ms`,
-          this.options.snapshotFile,
-        );
+      if (typeof reply === 'string' && reply.startsWith('-LOADING')) {
+        deadline = clock.now() + BOOT_TIMEOUT_MS;
       }
-      // The timer does not keep the process alive, the child does: its end must end the pause.
-      await Promise.race([
-        server.ended,
-        new Promise<void>((resolve) => clock.after(RETRY_MS, resolve)),
-      ]);
+      await pause(RETRY_MS);
     }
+    if (reason === null) await server.stop();
+    throw lastLines.bootFailure(reason ?? `no answer within ${BOOT_TIMEOUT_MS} ms`, snapshotFile);
   }
 
   private died(life: Life, reason: string): void {

@@ -98,10 +98,12 @@ export const METRICS: readonly MetricDefinition[] = [
   {
     name: 'respool_command_duration_seconds',
     type: 'histogram',
-    labels: { route: ROUTES.map((route) => `\`${route}\``).join(', ') },
-    help: 'Time from reading a command to having its whole reply.',
+    labels: { route: '`shared`, `pinned`' },
+    help: 'Time from sending a command upstream to having its whole reply, by where it was sent.',
     read: ({ observer }) =>
-      ROUTES.flatMap((route) => readHistogram(observer.duration[route], { route })),
+      Object.entries(observer.duration).flatMap(([route, histogram]) =>
+        readHistogram(histogram, { route }),
+      ),
   },
   {
     name: 'respool_upstream_duration_seconds',

@@ -31,6 +31,13 @@ import { UpstreamLink, type LinkOwner } from './upstream-link.js';
 const DISCARD_COMMAND = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
 const NIL_EXEC = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const;
 
+/**
+ * Redis notes how far replication had come after every command a connection runs, and WAIT waits for that. The client's
+ * writes went over other connections: a PING makes this one as old as they are.
+ */
+const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
+const SWALLOW: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
+
 /** A command that did not pass unseen. */
 interface Special {
   readonly id: number;
@@ -256,9 +263,10 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private pin({ id, effect, frame, args }: Special): boolean {
     // A transaction goes on without waiting for its replies; a setting must know where it stands first.
     if (isSetting(effect) && this.outstanding > 0) return false;
-    const lease = this.borrow();
+    const lease = this.borrow(effect === 'urgent');
     if (lease === null) return false;
     if (lease instanceof Error) return this.answerHere(this.denyPinned(effect, lease));
+    if (effect === 'wait') this.link.sendOnLease(SWALLOW, PING, 0, PING.length, 1, PROMPT);
     if (effect === 'exec' && this.session.watchLost) return this.failExec();
     const receiver = this.receiverFor(effect, args);
     this.outstanding += 1;
@@ -268,13 +276,13 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   private patienceFor(effect: SessionEffect, commandId: number): Patience {
-    if (effect === 'blocking') return BLOCKING;
+    if (effect === 'blocking' || effect === 'wait') return BLOCKING;
     if (effect === 'multi') this.execIsSlow = false;
     return effect === 'exec' && this.execIsSlow ? SLOW : patienceOf(commandId);
   }
 
   private receiverFor(effect: SessionEffect, args: readonly Buffer[]): ReplyReceiver {
-    if (effect === 'apart') return this;
+    if (effect === 'apart' || effect === 'wait' || effect === 'urgent') return this;
     if (effect !== 'blocking') {
       return new ConfirmingReceiver(this, (reply) => this.confirm(effect, args, reply));
     }
@@ -465,13 +473,13 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   /** A connection of its own: now, not yet (null), or not at all. */
-  private borrow(): UpstreamConnection | Error | null {
+  private borrow(urgently = false): UpstreamConnection | Error | null {
     if (this.link.lease !== null) return this.link.lease;
     if (this.outstanding > 0) return null;
     const { denial } = this;
     this.denial = null;
     if (denial !== null) return denial;
-    const lease = this.link.borrow();
+    const lease = this.link.borrow(urgently);
     if (lease !== null) this.reposition();
     return lease;
   }

@@ -12,8 +12,9 @@ const INTRODUCTION = `# Routing
 
 <!-- Generated from src/proxy/route.ts and src/command/table.ts by \`npm run docs\`. -->
 
-What happens to a command is decided by two things: its **effect** on the connection that it runs on, and the **position**
-of the client that sent it. \`route(effect, position)\` is a pure function; this page is its full product.
+What happens to a command is decided by its **effect** on the connection that it runs on and the **position** of the client
+that sent it, and for settings by whether a transaction is open. \`route\` is a pure function of these; this page is its
+full product.
 `;
 
 const POSITION_MEANINGS: Readonly<Record<Position, string>> = {
@@ -45,7 +46,9 @@ const EFFECT_MEANINGS: Readonly<Record<SessionEffect, string>> = {
   watch: 'guards it',
   unwatch: 'no longer guards it',
   blocking: 'waits for something to happen',
+  wait: 'waits too, and speaks of the writes of its own connection',
   apart: 'may disturb whoever shares its connection, for as long as it runs',
+  urgent: 'must get through while a script keeps the upstream busy',
   auth: 'who the connection is',
   hello: 'protocol, who the connection is, its name',
   select: 'its database',
@@ -67,7 +70,7 @@ const NOTES = `## Notes
 - A client awaits replies from one place at a time. A command that must go elsewhere waits until everything before it has
   been answered, and the client's next bytes wait with it; so no queue ever reorders replies (I1, I4).
 - A setting (\`auth\`, \`hello\`, \`select\`, \`name\`, \`library\`) counts once the upstream has confirmed it. Inside an open
-  transaction it is only queued, and EXEC settles it: the client is then \`kept\`.
+  transaction it is only queued and EXEC settles it, so the client keeps the connection.
 - A pinned connection goes back to the pool when everything has been answered and no transaction is open (I7); one that may
   be dirty is reset instead.
 - A command longer than 64 KB that would pass is sent on a connection of its own, piece by piece as it comes, so that it
@@ -99,9 +102,24 @@ function section(
 function productTable(): string {
   const rows = EFFECTS.map((effect) => [
     code(effect),
-    ...POSITIONS.map((position) => route(effect, position)),
+    ...COLUMNS.map(({ position, inTransaction }) => route(effect, position, inTransaction)),
   ]);
-  return markdownTable(['effect', ...POSITIONS.map(code)], rows);
+  return markdownTable(['effect', ...COLUMNS.map(titleOf)], rows);
+}
+
+interface Column {
+  readonly position: Position;
+  readonly inTransaction: boolean;
+}
+
+/** A transaction can only be open on a connection of one's own. */
+const COLUMNS: readonly Column[] = POSITIONS.flatMap((position) => [
+  { position, inTransaction: false },
+  ...(position === 'pinned' ? [{ position, inTransaction: true }] : []),
+]);
+
+function titleOf({ position, inTransaction }: Column): string {
+  return inTransaction ? `${code(position)} in MULTI` : code(position);
 }
 
 function effectTable(): string {

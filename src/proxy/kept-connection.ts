@@ -99,6 +99,7 @@ export class KeptConnection implements TunnelReceiver {
   /** The last thing the client says on this connection. */
   leave(frame: Buffer, how: 'quit' | 'reset'): void {
     this.phase = how === 'quit' ? 'leaving' : 'resetting';
+    this.lease.expectsClose = how === 'quit';
     this.expect(1);
     this.lease.send(NO_RECEIVER, frame, 0, frame.length, 0, PROMPT);
   }
@@ -183,7 +184,7 @@ export class KeptConnection implements TunnelReceiver {
   }
 
   private hold(chunk: Buffer): void {
-    this.held.push(chunk);
+    this.held.push(Buffer.from(chunk));
     this.heldBytes += chunk.length;
     if (this.heldBytes <= MAX_HELD_BYTES) return;
     for (const part of this.held) this.pass(part, 0, part.length);

@@ -32,12 +32,8 @@ export class Histogram {
 export class Observer {
   /** Index: command id × ROUTES.length + route index. Command ids are positions in COMMAND_NAMES; 0 is `other`. */
   readonly commands = new Float64Array(COMMAND_NAMES.length * ROUTES.length);
-  readonly duration: Readonly<Record<RouteName, Histogram>> = {
-    shared: new Histogram(),
-    pinned: new Histogram(),
-    local: new Histogram(),
-    refused: new Histogram(),
-  };
+  /** From sending a command upstream to its whole reply, by the kind of connection it was sent on. */
+  readonly duration = { shared: new Histogram(), pinned: new Histogram() };
   readonly upstreamDuration = new Histogram();
   readonly upstreamFailures = new Map<string, number>();
   protocolErrors = 0;

@@ -56,7 +56,9 @@ function routeByEffect(effect: Exclude<SessionEffect, 'hang-up' | 'quit' | 'rese
     case 'watch':
     case 'unwatch':
     case 'blocking':
+    case 'wait':
     case 'apart':
+    case 'urgent':
     case 'auth':
     case 'hello':
     case 'select':

@@ -84,11 +84,14 @@ export class UpstreamLink implements LeaseHolder {
     if (this.lease!.pendingBytes > HIGH_WATER_BYTES) this.client.pauseInput();
   }
 
-  /** A connection of the client's own: at once, or null and `leaseArrived` or `leaseDenied` later. */
-  borrow(): UpstreamConnection | null {
+  /**
+   * A connection of the client's own: at once, or null and `leaseArrived` or `leaseDenied` later. `urgently`: in any
+   * state, for a command that does not depend on it.
+   */
+  borrow(urgently = false): UpstreamConnection | null {
     if (this.lease !== null || this.isAsking) return this.lease;
-    const { session } = this.owner;
-    this.lease = this.context.pool.acquire(session.identity, session.state, this);
+    const { identity, state } = this.owner.session;
+    this.lease = this.context.pool.acquire(identity, urgently ? null : state, this);
     this.isAsking = this.lease === null;
     return this.lease;
   }
@@ -106,6 +109,7 @@ export class UpstreamLink implements LeaseHolder {
     this.lease = null;
     // The client's reading speed must not outlive its use of the connection.
     lease.resumeReading();
+    this.client.resumeInput();
     this.context.pool.release(lease);
   }
 
@@ -114,6 +118,7 @@ export class UpstreamLink implements LeaseHolder {
     this.stopAsking();
     if (this.lease !== null) this.context.pool.discard(this.lease);
     this.lease = null;
+    this.client.resumeInput();
   }
 
   /** The session's identity, database or protocol has changed: the lane is not its lane any more. */
@@ -151,6 +156,7 @@ export class UpstreamLink implements LeaseHolder {
 
   leaseLost(cause: Error, unsent: Unsent): void {
     this.lease = null;
+    this.client.resumeInput();
     this.owner.leaseLost(cause, unsent);
   }
 

@@ -19,7 +19,14 @@ import {
 } from '../command/connection-state.js';
 import { ReplyFramer } from '../resp/reply-framer.js';
 import { Greeting, StrangerRefused } from './greeting.js';
-import { BLOCKING, InFlight, PROMPT, SLOW, type Patience } from './in-flight.js';
+import {
+  BLOCKING,
+  InFlight,
+  PROMPT,
+  SLOW,
+  type InFlightEntry,
+  type Patience,
+} from './in-flight.js';
 import type { ReplyReceiver, TunnelReceiver } from './receiver.js';
 import type { Silence } from './silence.js';
 
@@ -27,7 +34,7 @@ import type { Silence } from './silence.js';
 const GATHER_LIMIT_BYTES = 8 * 1024;
 const GATHER_BUFFER_BYTES = 32 * 1024;
 /** Several pieces of a tick up to this size are joined into one write. */
-const JOIN_LIMIT_BYTES = 256 * 1024;
+const JOIN_LIMIT_BYTES = 16 * 1024;
 /** A reply longer than this keeps its lane busy; see `isCongested`. */
 const LARGE_REPLY_BYTES = 256 * 1024;
 
@@ -63,19 +70,17 @@ export interface ConnectionEvents {
   /** Receivers of what was sent have been told. What this tick had gathered and never wrote is the owner's to answer. */
   onLost(connection: UpstreamConnection, cause: Error, unsent: Unsent): void;
   onDrain(connection: UpstreamConnection): void;
-  /** All replies of one chunk have been handed over: the moment for their receivers to write once. */
-  onDelivered(): void;
+  /**
+   * All replies of one chunk have been handed over: the moment for their receivers to write once. Returning false says
+   * that none of them refers to the chunk any more.
+   */
+  onDelivered(): boolean | void;
 }
 
 /** Commands that were gathered but not written when the connection was lost, in order. */
 export interface Unsent {
   readonly bytes: Buffer;
-  readonly entries: readonly UnsentEntry[];
-}
-export interface UnsentEntry {
-  readonly receiver: ReplyReceiver;
-  readonly patience: Patience;
-  count: number;
+  readonly entries: readonly InFlightEntry[];
 }
 
 export class UpstreamConnection {
@@ -83,6 +88,8 @@ export class UpstreamConnection {
   state: ConnectionState;
   /** The upstream wants a password that nobody has given on this connection. */
   refusesStrangers = false;
+  /** The upstream was asked to hang up: its doing so is no failure. */
+  expectsClose = false;
   private phase: 'opening' | 'ready' | 'lost' = 'opening';
   private readonly stream: ByteStream;
   private readonly framer = new ReplyFramer();
@@ -93,7 +100,8 @@ export class UpstreamConnection {
   private gatherStart = 0;
   private gathered = 0;
   private pieces: Buffer[] = [];
-  private unsentEntries: UnsentEntry[] = [];
+  /** Commands at the FIFO's end that are gathered and not written. */
+  private unsentCommands = 0;
   private flushPlanned = false;
   private tickStart = 0;
 
@@ -157,7 +165,7 @@ export class UpstreamConnection {
     if (count > 0) {
       this.inFlight.push(receiver, count, this.tickStart, patience);
       if (patience === SLOW) this.countSlow(count);
-      this.noteUnsent(receiver, count, patience);
+      this.unsentCommands += count;
     }
     const bytes = end - start;
     if (bytes > GATHER_LIMIT_BYTES) {
@@ -200,13 +208,6 @@ export class UpstreamConnection {
     this.options.clock.endOfTick(this.flush);
   }
 
-  /** Neighbours of one receiver are counted together, like in the FIFO. */
-  private noteUnsent(receiver: ReplyReceiver, count: number, patience: Patience): void {
-    const last = this.unsentEntries[this.unsentEntries.length - 1];
-    if (last?.receiver === receiver && last.patience === patience) last.count += count;
-    else this.unsentEntries.push({ receiver, count, patience });
-  }
-
   private countSlow(change: number): void {
     this.slowHere += change;
     this.options.silence.slowCommands += change;
@@ -215,7 +216,7 @@ export class UpstreamConnection {
   private readonly flush = (): void => {
     this.flushPlanned = false;
     if (this.phase !== 'ready') return;
-    this.unsentEntries = [];
+    this.unsentCommands = 0;
     this.cutGather();
     const pieces = this.pieces;
     if (pieces.length === 0) return;
@@ -275,12 +276,12 @@ export class UpstreamConnection {
     this.state = state;
   }
 
-  private onData(chunk: Buffer): void {
+  private onData(chunk: Buffer): boolean | void {
     const now = this.options.clock.now();
     this.lastProgressAt = now;
     this.options.traffic.upstreamBytesIn += chunk.length;
     this.deliver(chunk, now);
-    this.events.onDelivered();
+    return this.events.onDelivered();
   }
 
   private deliver(chunk: Buffer, now: number): void {
@@ -341,26 +342,24 @@ export class UpstreamConnection {
     this.phase = 'lost';
     this.release();
     this.stream.reset();
-    this.loseWhatWasSent(cause);
     this.cutGather();
-    this.events.onLost(this, cause, {
+    const unsent = {
       bytes: Buffer.concat(this.pieces),
-      entries: this.unsentEntries,
-    });
+      entries: this.inFlight.takeTail(this.unsentCommands),
+    };
+    this.loseWhatWasSent(cause);
+    this.events.onLost(this, cause, unsent);
     this.tunnel?.tunnelClosed(cause);
     this.events.onDelivered();
   }
 
-  /** The FIFO's head was sent; its tail, as long as `unsentEntries`, was not. */
   private loseWhatWasSent(cause: Error): void {
     const { inFlight } = this;
-    let sent = inFlight.commands - this.unsentEntries.reduce((sum, entry) => sum + entry.count, 0);
     let midReply = this.framer.isInFrame;
-    while (sent > 0) {
+    while (inFlight.size > 0) {
       const receiver = inFlight.headReceiver();
-      const count = Math.min(sent, inFlight.headCount());
+      const count = inFlight.headCount();
       inFlight.completeHead(count);
-      sent -= count;
       receiver.lose(count, midReply, cause);
       midReply = false;
     }

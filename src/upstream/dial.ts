@@ -43,7 +43,7 @@ export function dial({ transport, identity, clock, timeoutMs }: DialOptions): Pr
     const parts: Buffer[] = [];
     const listener: ReplyReceiver = {
       receive(chunk, start, end, completed) {
-        parts.push(chunk.subarray(start, end));
+        parts.push(Buffer.from(chunk.subarray(start, end)));
         if (completed === 0) return;
         connection.abandon();
         resolve(describe(decodeFrame(Buffer.concat(parts))));

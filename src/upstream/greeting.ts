@@ -25,7 +25,7 @@ export class Greeting implements ReplyReceiver {
   }
 
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
-    this.bytes.push(chunk.subarray(start, end));
+    this.bytes.push(Buffer.from(chunk.subarray(start, end)));
     this.left -= completed;
     if (this.left === 0) this.done(problemIn(Buffer.concat(this.bytes)));
   }

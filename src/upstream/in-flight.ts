@@ -13,6 +13,13 @@ export const SLOW = 1;
 export const BLOCKING = 2;
 export type Patience = typeof PROMPT | typeof SLOW | typeof BLOCKING;
 
+/** Commands of one receiver that stand together. */
+export interface InFlightEntry {
+  readonly receiver: ReplyReceiver;
+  readonly count: number;
+  readonly patience: Patience;
+}
+
 const INITIAL_CAPACITY = 64;
 
 export class InFlight {
@@ -71,6 +78,28 @@ export class InFlight {
       this.first = (this.first + 1) & this.mask;
       this.size -= 1;
     }
+  }
+
+  /** Removes the last `commands` commands and returns whose they are, oldest first. */
+  takeTail(commands: number): InFlightEntry[] {
+    const taken: InFlightEntry[] = [];
+    for (let left = commands; left > 0;) {
+      const slot = (this.first + this.size - 1) & this.mask;
+      const count = Math.min(left, this.counts[slot]!);
+      taken.push({
+        receiver: this.receivers[slot]!,
+        count,
+        patience: this.patience[slot]! as Patience,
+      });
+      left -= count;
+      this.commands -= count;
+      this.counts[slot]! -= count;
+      if (this.counts[slot] === 0) {
+        this.receivers[slot] = null;
+        this.size -= 1;
+      }
+    }
+    return taken.reverse();
   }
 
   private grow(): void {

@@ -10,7 +10,7 @@
 import type { Backoff } from '../base/backoff.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { UpstreamConnection, type ConnectionOptions, type Unsent } from './connection.js';
-import type { Patience } from './in-flight.js';
+import type { InFlightEntry, Patience } from './in-flight.js';
 import type { ReplyReceiver } from './receiver.js';
 
 /** Above this many bytes that the upstream has not taken, senders are asked to pause. */
@@ -25,13 +25,13 @@ export interface LaneOptions {
   readonly holdMs: number;
   /** A connection of this lane became ready, or was lost (with the reason). */
   readonly onChange: (lane: Lane, cause: Error | null) => void;
-  readonly onDelivered: () => void;
+  readonly onDelivered: () => boolean | void;
 }
 
 /** A run of one tick that waits for a connection: its bytes and whose commands they are. */
 interface Queued {
   readonly bytes: Buffer;
-  readonly entries: readonly { receiver: ReplyReceiver; count: number; patience: Patience }[];
+  readonly entries: readonly InFlightEntry[];
   readonly since: number;
 }
 

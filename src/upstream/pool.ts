@@ -8,7 +8,7 @@
  */
 import type { Backoff } from '../base/backoff.js';
 import type { Clock, Timer } from '../base/clock.js';
-import type { ConnectionState, Identity } from '../command/connection-state.js';
+import { FRESH_STATE, type ConnectionState, type Identity } from '../command/connection-state.js';
 import { UpstreamConnection, type ConnectionOptions, type Unsent } from './connection.js';
 import { CredentialsRefused } from './greeting.js';
 
@@ -31,13 +31,13 @@ export interface PoolOptions {
   /** How long a request waits. */
   readonly holdMs: number;
   readonly onChange: (cause: Error | null) => void;
-  readonly onDelivered: () => void;
+  readonly onDelivered: () => boolean | void;
 }
 
 interface Waiter {
   readonly holder: LeaseHolder;
   readonly identity: Identity;
-  readonly state: ConnectionState;
+  readonly state: ConnectionState | null;
   readonly since: number;
 }
 
@@ -80,10 +80,13 @@ export class Pool {
     return this.waiters.length;
   }
 
-  /** A connection in `state` at once, or null: then `holder` is told later. */
+  /**
+   * A connection in `state` at once, or null: then `holder` is told later. `state` null: in whatever state it is, so that
+   * nothing need be said first that an upstream busy with a script would refuse.
+   */
   acquire(
     identity: Identity,
-    state: ConnectionState,
+    state: ConnectionState | null,
     holder: LeaseHolder,
   ): UpstreamConnection | null {
     const connection = this.takeIdle(identity, state);
@@ -143,12 +146,12 @@ export class Pool {
   }
 
   /** The most recently used one, better still one that needs no commands to be brought to `state`. */
-  private takeIdle(identity: Identity, state: ConnectionState): UpstreamConnection | null {
+  private takeIdle(identity: Identity, state: ConnectionState | null): UpstreamConnection | null {
     const connections = this.idle.get(identity);
     if (connections === undefined || connections.length === 0) return null;
     let best = connections.length - 1;
     for (let index = best; index >= 0 && index > connections.length - MATCH_DEPTH; index -= 1) {
-      if (sameState(connections[index]!.connection.state, state)) {
+      if (state !== null && sameState(connections[index]!.connection.state, state)) {
         best = index;
         break;
       }
@@ -156,9 +159,13 @@ export class Pool {
     return connections.splice(best, 1)[0]!.connection;
   }
 
-  private lend(connection: UpstreamConnection, state: ConnectionState, holder: LeaseHolder): void {
+  private lend(
+    connection: UpstreamConnection,
+    state: ConnectionState | null,
+    holder: LeaseHolder,
+  ): void {
     this.lent.set(connection, holder);
-    connection.adopt(state);
+    if (state !== null) connection.adopt(state);
   }
 
   private serveWaiter(connection: UpstreamConnection): boolean {
@@ -179,7 +186,7 @@ export class Pool {
     for (const { identity, state } of this.waiters) {
       const left = promised.get(identity) ?? 0;
       if (left > 0) promised.set(identity, left - 1);
-      else if (this.makeRoom(identity)) this.openOne(identity, state);
+      else if (this.makeRoom(identity)) this.openOne(identity, state ?? FRESH_STATE);
       else return;
     }
   }
@@ -231,7 +238,7 @@ export class Pool {
       if (cause instanceof CredentialsRefused)
         this.deny((waiter) => waiter.identity === connection.identity, cause);
     }
-    this.options.onChange(cause);
+    if (!connection.expectsClose) this.options.onChange(cause);
     holder?.leaseLost(cause, unsent);
   }
 

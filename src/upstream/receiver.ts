@@ -3,7 +3,8 @@
 export interface ReplyReceiver {
   /**
    * `chunk[start, end)` belongs to this receiver's replies and `completed` of them end in it. Whole or partial replies,
-   * as they came. The receiver may keep the chunk.
+   * as they came. The chunk is filled anew once `onDelivered` has said that nobody refers to it: who keeps a part of it
+   * in any other way than by sending it to a client copies it.
    */
   receive(chunk: Buffer, start: number, end: number, completed: number): void;
   /**
@@ -17,6 +18,7 @@ export interface ReplyReceiver {
 
 /** Gets everything that the upstream sends on one connection, once the connection belongs to this receiver alone. */
 export interface TunnelReceiver {
+  /** The chunk is only lent, as in `ReplyReceiver.receive`. */
   tunnelled(chunk: Buffer): void;
   tunnelClosed(cause: Error): void;
 }

@@ -34,8 +34,8 @@ export interface UpstreamOptions {
   readonly sharedLanes: number;
   readonly maxPinned: number;
   readonly onFailure: (reason: FailureReason) => void;
-  /** Receivers may write now: all replies of a chunk have been handed over. */
-  readonly onDelivered: () => void;
+  /** Receivers may write now: all replies of a chunk have been handed over. False: the chunk is free. */
+  readonly onDelivered: () => boolean | void;
 }
 
 /** The label `reason` of `respool_upstream_failures_total`. */
@@ -49,7 +49,10 @@ const RELIEF_LANES = 2;
 const MAX_LANES = 1024;
 const LANE_IDLE_MS = 60_000;
 const SWEEP_MS = 1000;
-const BACKOFF = { firstMs: 50, maxMs: 1000, factor: 1.5, jitter: 0.25 };
+const BACKOFF = { firstMs: 50, factor: 1.5, jitter: 0.25 };
+const LONGEST_PAUSE_MS = 500;
+/** Part of the hold that a pause may take, so that a command held from its beginning still sees an attempt. */
+const PAUSE_SHARE_OF_HOLD = 0.4;
 
 interface LaneGroup {
   readonly lanes: Lane[];
@@ -179,7 +182,12 @@ export class Upstream {
   }
 
   private newBackoff(): Backoff {
-    return new Backoff({ ...BACKOFF, random: this.options.random });
+    const { holdMs, random } = this.options;
+    const maxMs = Math.max(
+      BACKOFF.firstMs,
+      Math.min(LONGEST_PAUSE_MS, holdMs * PAUSE_SHARE_OF_HOLD),
+    );
+    return new Backoff({ ...BACKOFF, maxMs, random });
   }
 
   /** One line per change of the whole, not one per lane and attempt. */

@@ -64,14 +64,25 @@ function casesOf(entry: CommandEntry, dumps: Dumps): Case[] {
   const [canonical = [], ...variants] = sentencesOf(entry, dumps);
   const plain = [canonical, ...variants];
   return [
-    ...plain.map((sentence) => caseOf(entry, 'valid', sentence.map((value) => value.bytes))),
+    ...plain.map((sentence) =>
+      caseOf(
+        entry,
+        'valid',
+        sentence.map((value) => value.bytes),
+      ),
+    ),
     ...curated,
     ...mutantsOf(canonical).map(({ label, words }) => caseOf(entry, label, words)),
     ...variants.flatMap((sentence) =>
       shortMutantsOf(sentence).map(({ label, words }) => caseOf(entry, label, words)),
     ),
     ...spellings(entry.path).map((path) =>
-      caseOf(entry, 'spelling', canonical.map((value) => value.bytes), path),
+      caseOf(
+        entry,
+        'spelling',
+        canonical.map((value) => value.bytes),
+        path,
+      ),
     ),
   ];
 }

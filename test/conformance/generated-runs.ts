@@ -57,7 +57,9 @@ export async function runPipelines(
   const differences: Difference[] = [];
   for (let i = 0; i < count; i += 1) {
     await pair.reset(RESET_ALL);
-    const cases = Array.from({ length: depth }, () => chooseFrom(random, chooseFrom(random, usable)));
+    const cases = Array.from({ length: depth }, () =>
+      chooseFrom(random, chooseFrom(random, usable)),
+    );
     differences.push(...(await runPipeline(pair, cases, i % 3 === 2)));
   }
   await pair.disconnect();
@@ -73,12 +75,9 @@ function pipelinable({ entry, cases, connection, diverges }: CaseGroup): Case[] 
 async function runCases(pair: Pair, groups: readonly CaseGroup[], way: Way): Promise<Difference[]> {
   const differences: Difference[] = [];
   for (const group of groups) {
-    const t0 = performance.now();
-    setImmediate(() => 0);
     await pair.reset(RESET_ALL);
     for (const each of group.cases) differences.push(...(await runCase(pair, group, each, way)));
     differences.push(...(await checkFence(pair, group.entry.name, way, 'after all cases')));
-    if (process.env['PROF']) console.log((performance.now()-t0).toFixed(0), group.cases.length, group.entry.name, group.connection, group.reset);
   }
   await pair.disconnect();
   return differences;
@@ -167,7 +166,8 @@ async function runPipeline(
 }
 
 function sameFrames(commands: readonly string[], a: Outcome, b: Outcome): boolean {
-  if (a.ending !== b.ending || a.rest !== b.rest || a.frames.length !== b.frames.length) return false;
+  if (a.ending !== b.ending || a.rest !== b.rest || a.frames.length !== b.frames.length)
+    return false;
   return a.frames.every((frame, i) => {
     const twin = b.frames[i];
     return twin !== undefined && sameReply(commands[i] ?? '', frame, twin);
@@ -182,7 +182,11 @@ function sameTransaction(commands: readonly string[], a: Outcome, b: Outcome): b
   const head = (outcome: Outcome): Outcome => ({ ...outcome, frames: outcome.frames.slice(0, -1) });
   if (!sameFrames(['multi', ...commands], head(a), head(b))) return false;
   const isQueued = (i: number): boolean => a.frames[i + 1]?.toString() === '+QUEUED\r\n';
-  return sameExec(commands.filter((_, i) => isQueued(i)), last, twin);
+  return sameExec(
+    commands.filter((_, i) => isQueued(i)),
+    last,
+    twin,
+  );
 }
 
 function difference(pair: Pair, way: string, each: Case, a: Outcome, b: Outcome): Difference {

@@ -29,16 +29,30 @@ export const MASKS: readonly Mask[] = [
     hide: positiveNumbers,
   },
   {
-    commands: ['xadd', 'xgroup|create', 'xinfo|stream', 'xread', 'xreadgroup', 'xrange', 'xrevrange'],
+    commands: [
+      'xadd',
+      'xgroup|create',
+      'xinfo|stream',
+      'xread',
+      'xreadgroup',
+      'xrange',
+      'xrevrange',
+    ],
     what: 'ids made from the clock',
     reason: TIME,
     hide: scalars((text) => text.replace(/\b\d{13}-\d+/g, '<id>')),
   },
   {
-    commands: ['xinfo|consumers', 'xinfo|stream', 'xpending', 'xclaim', 'xautoclaim'],
-    what: 'idle, seen-time, delivery times',
+    commands: ['xinfo|consumers', 'xinfo|stream'],
+    what: 'idle, inactive, seen-time, active-time',
     reason: TIME,
-    hide: streamTimes,
+    hide: fields('idle', 'inactive', 'seen-time', 'active-time'),
+  },
+  {
+    commands: ['xpending', 'xinfo|stream'],
+    what: 'idle and delivery time of each pending entry',
+    reason: TIME,
+    hide: pendingTimes,
   },
   {
     commands: ['randomkey', 'srandmember', 'hrandfield', 'zrandmember', 'spop', 'acl|genpass'],
@@ -54,7 +68,15 @@ export const MASKS: readonly Mask[] = [
   },
   {
     commands: [
-      ...['smembers', 'sinter', 'sunion', 'sdiff', 'keys', 'pubsub|channels', 'pubsub|shardchannels'],
+      ...[
+        'smembers',
+        'sinter',
+        'sunion',
+        'sdiff',
+        'keys',
+        'pubsub|channels',
+        'pubsub|shardchannels',
+      ],
       ...['command', 'command|list', 'command|docs', 'command|info', 'acl|cat', 'function|list'],
       ...['config|get'],
     ],
@@ -93,22 +115,34 @@ export const MASKS: readonly Mask[] = [
     hide: memory,
   },
   {
-    commands: ['client|id', 'client|getredir', 'client|trackinginfo', 'hello'],
-    what: 'client ids',
+    commands: ['client|id', 'client|getredir'],
+    what: 'the id',
     reason: CONNECTION,
-    hide: clientIds,
+    hide: positiveNumbers,
   },
   {
-    commands: ['client|list', 'client|info', 'acl|log', 'monitor'],
+    commands: ['client|trackinginfo', 'hello'],
+    what: 'id, redirect',
+    reason: CONNECTION,
+    hide: fields('id', 'redirect'),
+  },
+  {
+    commands: ['client|list', 'client|info', 'acl|log'],
     what: 'id, addr, laddr, fd, age, idle, buffer sizes',
     reason: CONNECTION,
     hide: scalars(clientFields),
   },
   {
+    commands: ['monitor'],
+    what: 'time and address',
+    reason: CONNECTION,
+    hide: scalars((text) => text.replace(/^[\d.]+ \[(\d+) [^\]]*\]/, '* [$1 *]')),
+  },
+  {
     commands: ['acl|log'],
     what: 'age-seconds',
     reason: TIME,
-    hide: scalars((text) => (/^\d+\.\d+$/.test(text) ? '<age>' : text)),
+    hide: fields('age-seconds'),
   },
   {
     commands: ['debug'],
@@ -133,7 +167,6 @@ for (const mask of MASKS) {
 export function sameReply(command: string, left: Buffer, right: Buffer): boolean {
   if (left.equals(right)) return true;
   if (!BY_COMMAND.has(command)) return false;
-  (globalThis as any).used ??= new Set(); if (parseFrame(left).type!=='-') (globalThis as any).used.add(command);
   return sameTree(command, parseFrame(left), parseFrame(right));
 }
 
@@ -166,7 +199,7 @@ function scalars(edit: (text: string) => string): (reply: Reply) => Reply {
   const walk = (reply: Reply): Reply => {
     if ('items' in reply) return { ...reply, items: reply.items?.map(walk) ?? null };
     if (reply.text === null || reply.type === '-') return reply;
-    return { ...reply, text: edit(reply.text) } as Reply;
+    return { ...reply, text: edit(reply.text) };
   };
   return walk;
 }
@@ -178,7 +211,7 @@ function positiveNumbers(reply: Reply): Reply {
 function page(reply: Reply): Reply {
   if (!('items' in reply) || reply.items === null) return reply;
   const hidden = reply.items.map((item) =>
-    'items' in item ? { ...item, items: [] } : ({ ...item, text: '<cursor>' } as Reply),
+    'items' in item ? { ...item, items: [] } : ({ ...item, text: '<cursor>' }),
   );
   return { ...reply, items: hidden };
 }
@@ -195,35 +228,36 @@ function unordered(reply: Reply): Reply {
   return { ...reply, items: groups.flat() };
 }
 
-/** XPENDING's third and XINFO's idle and time fields: numbers above the fixture's own counts. */
-function streamTimes(reply: Reply): Reply {
+/** Hides numbers and doubles that follow one of these names in a list of pairs, however deep. */
+function fields(...names: string[]): (reply: Reply) => Reply {
+  const isNamed = (reply: Reply | undefined): boolean =>
+    reply !== undefined && 'text' in reply && names.includes(reply.text ?? '');
+  const walk = (reply: Reply): Reply => {
+    if (!('items' in reply) || reply.items === null) return reply;
+    const items = reply.items.map(walk);
+    return {
+      ...reply,
+      items: items.map((item, i) => (isNamed(items[i - 1]) ? hidden(item) : item)),
+    };
+  };
+  return walk;
+}
+
+function hidden(reply: Reply): Reply {
+  if ('items' in reply || reply.text === null || reply.text.startsWith('-')) return reply;
+  return { ...reply, text: '<n>' };
+}
+
+/** In what XPENDING and XINFO STREAM FULL list as pending, the number before the last is a time. */
+function pendingTimes(reply: Reply): Reply {
   if (!('items' in reply) || reply.items === null) return reply;
-  const items = reply.items.map(streamTimes);
-  const named = items.map((item, i) => (isTimeName(items[i - 1]) ? hideNumber(item) : item));
-  // XPENDING with a range, and pel of XINFO STREAM FULL: id, consumer, idle or time, deliveries.
-  const isPending = named.length === 4 && named[0]?.type === '$' && named[3]?.type === ':';
-  const isPel = named.length === 3 && named[0]?.type === '$' && named[2]?.type === ':';
-  const at = isPending ? 2 : isPel ? 1 : -1;
-  return { ...reply, items: named.map((item, i) => (i === at ? hideNumber(item) : item)) };
-}
-
-function isTimeName(reply: Reply | undefined): boolean {
-  if (reply === undefined || 'items' in reply) return false;
-  return ['idle', 'inactive', 'seen-time', 'active-time'].includes(reply.text ?? '');
-}
-
-function hideNumber(reply: Reply): Reply {
-  return reply.type === ':' ? { ...reply, text: '<n>' } : reply;
-}
-
-function clientIds(reply: Reply): Reply {
-  if (!('items' in reply) || reply.items === null) {
-    return reply.type === ':' && Number(reply.text) > 0 ? { ...reply, text: '<id>' } : reply;
-  }
-  const { items } = reply;
-  const isId = (name: Reply | undefined): boolean =>
-    name !== undefined && !('items' in name) && (name.text === 'id' || name.text === 'redirect');
-  return { ...reply, items: items.map((item, i) => (isId(items[i - 1]) ? clientIds(item) : item)) };
+  const items = reply.items.map(pendingTimes);
+  const isPending =
+    (items.length === 3 || items.length === 4) &&
+    items[0]?.type === '$' &&
+    items.slice(-2).every(({ type }) => type === ':');
+  const at = isPending ? items.length - 2 : -1;
+  return { ...reply, items: items.map((item, i) => (i === at ? hidden(item) : item)) };
 }
 
 function processSettings(reply: Reply): Reply {
@@ -233,7 +267,9 @@ function processSettings(reply: Reply): Reply {
 }
 
 function infoFields(text: string): string {
-  const lines = text.split('\r\n').filter((line) => !/^(cmdstat|errorstat|latency_|db\d)/.test(line));
+  const lines = text
+    .split('\r\n')
+    .filter((line) => !/^(cmdstat|errorstat|latency_|db\d)/.test(line));
   return lines.map((line) => line.replace(/:.*/, ':')).join('\r\n');
 }
 
@@ -243,7 +279,8 @@ function memory(reply: Reply): Reply {
 }
 
 function clientFields(text: string): string {
-  const own = 'id|addr|laddr|fd|age|idle|qbuf|qbuf-free|argv-mem|rbs|rbp|obl|oll|omem|tot-mem|events';
+  const own =
+    'id|addr|laddr|fd|age|idle|qbuf|qbuf-free|argv-mem|rbs|rbp|obl|oll|omem|tot-mem|events';
   return text.replace(new RegExp(`\\b(${own})=[^ \\n]*`, 'g'), '$1=*');
 }
 

@@ -29,7 +29,10 @@ const WAITING = new Set(['timeout', 'milliseconds']);
 
 /** Every mutant of one sentence, arity first. */
 export function mutantsOf(sentence: Sentence): Mutant[] {
-  return [...arityMutants(sentence), ...sentence.flatMap((value, i) => mutants(sentence, value, i))];
+  return [
+    ...arityMutants(sentence),
+    ...sentence.flatMap((value, i) => mutants(sentence, value, i)),
+  ];
 }
 
 /** Only what spoils keywords and numbers: for sentences that have been mutated elsewhere already. */

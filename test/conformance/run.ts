@@ -3,43 +3,55 @@
  *
  *     node build/test/conformance/run.js sidecar single 2 zadd xadd
  *
- * target, way, protocol version, and the commands to look at (all without).
+ * target (`sidecar`, `plain`), way (`single`, `transaction`, `pipeline`, `cuts`, `scenarios`),
+ * protocol version, and parts of the names of commands or scenarios (without: all).
  */
-import { caseGroups } from './cases.js';
+import { caseGroups, type CaseGroup } from './cases.js';
+import { runCuts } from './cuts.js';
 import { readCommandTable } from './command-table.js';
 import { runPipelines, runSingle, runTransactions } from './generated-runs.js';
-import { readDumps, startPair, type Protocol, type Target } from './lock-step.js';
+import { readDumps, startPair, type Pair, type Protocol, type Target } from './lock-step.js';
 import { seededRandom } from './random.js';
-import { report } from './report.js';
+import { report, type Difference } from './report.js';
+import { SCENARIOS } from './scenarios/all.js';
+import { runScenarios } from './stage.js';
 import { plainForwarder, sidecar } from './targets.js';
 
-const [targetName = 'sidecar', way = 'single', version = '2', ...names] = process.argv.slice(2);
-const targets: Readonly<Record<string, Target>> = {
-  sidecar,
-  plain: plainForwarder,
+const RUNS: Readonly<Record<string, Run>> = {
+  single: runSingle,
+  transaction: runTransactions,
+  pipeline: (pair, groups) =>
+    runPipelines(pair, groups, { count: 100, depth: 100, random: seededRandom(1) }),
+  cuts: (pair) => runCuts(pair),
+  scenarios: (pair) =>
+    runScenarios(
+      pair,
+      SCENARIOS.filter(({ title }) => isNamed(title)),
+    ),
 };
+
+type Run = (pair: Pair, groups: readonly CaseGroup[]) => Promise<Difference[]>;
+
+const TARGETS: Readonly<Record<string, Target>> = { sidecar, plain: plainForwarder };
+
+const [targetName = 'sidecar', way = 'single', version = '2', ...names] = process.argv.slice(2);
 
 const cleanups: (() => Promise<void> | void)[] = [];
 const cleanup = { after: (fn: () => Promise<void> | void) => void cleanups.unshift(fn) };
 try {
-  const target = targets[targetName];
-  if (target === undefined) throw new Error(`no target ${targetName}`);
+  const [target, run] = [TARGETS[targetName], RUNS[way]];
+  if (target === undefined || run === undefined) throw new Error(`what is ${targetName} ${way}?`);
   const pair = (await startPair(cleanup, target)).speaking(Number(version) as Protocol);
   const table = await readCommandTable(pair.direct.server.port);
-  const groups = caseGroups(table, await readDumps(pair.direct)).filter(
-    ({ entry }) => names.length === 0 || names.includes(entry.name),
-  );
-  const cases = groups.reduce((sum, group) => sum + group.cases.length, 0);
-  const start = performance.now();
-  const differences =
-    way === 'single'
-      ? await runSingle(pair, groups)
-      : way === 'transaction'
-        ? await runTransactions(pair, groups)
-        : await runPipelines(pair, groups, { count: 100, depth: 100, random: seededRandom(1) });
-  console.log(report(differences));
-  console.log([...(globalThis as any).used??[]].join(' '));
-  console.log(`${groups.length} commands, ${cases} cases, ${Math.round(performance.now() - start)} ms`);
+  const groups = caseGroups(table, await readDumps(pair.direct));
+  const startedAt = performance.now();
+  const chosen = groups.filter(({ entry }) => isNamed(entry.name));
+  console.log(report(await run(pair, chosen)));
+  console.log(`${Math.round(performance.now() - startedAt)} ms`);
 } finally {
   for (const fn of cleanups) await fn();
+}
+
+function isNamed(name: string): boolean {
+  return names.length === 0 || names.some((part) => name.includes(part));
 }

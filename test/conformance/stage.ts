@@ -198,7 +198,9 @@ function compare(mode: string, direct: Played, through: Played): Difference[] {
     const before = direct.transcript.slice(Math.max(0, i - 6), i).map(sentBy);
     const sent = [...before, one === undefined ? '' : sentBy(one)].join('\n            ');
     const shown = (step: Step | undefined, error: string | null): string =>
-      step === undefined ? `nothing: ${error ?? 'the scenario is over'}` : describeOutcome(step.outcome);
+      step === undefined
+        ? `nothing: ${error ?? 'the scenario is over'}`
+        : describeOutcome(step.outcome);
     const [left, right] = [shown(one, direct.error), shown(other, through.error)];
     return [{ mode, command, sent, direct: left, through: right }];
   }
@@ -212,7 +214,8 @@ function sentBy({ actor, sent }: Step): string {
 
 function sameStep(one: Step, other: Step): boolean {
   const [a, b] = [one.outcome, other.outcome];
-  if (a.ending !== b.ending || a.rest !== b.rest || a.frames.length !== b.frames.length) return false;
+  if (a.ending !== b.ending || a.rest !== b.rest || a.frames.length !== b.frames.length)
+    return false;
   return a.frames.every((frame, i) => {
     const twin = b.frames[i];
     if (twin === undefined) return false;

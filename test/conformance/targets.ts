@@ -8,6 +8,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { startSidecar } from '../helpers/servers.js';
 import type { Target } from './lock-step.js';
 
+const STAR = '*'.charCodeAt(0);
+
 /** The sidecar, run as its users run it. */
 export const sidecar: Target = async (t, upstream) =>
   (await startSidecar(t, { upstream: upstream.url, args: ['--journal-dir', 'memory'] })).port;
@@ -27,13 +29,35 @@ export const statusConfusingForwarder: Target = forwarder((reply) =>
 
 /** Integers above 2^53 are rounded, as JavaScript numbers are. */
 export const roundingForwarder: Target = forwarder((reply) =>
-  replaceLatin1(reply, /^:(-?\d{17,})\r\n/g, (_, digits: string) => `:${BigInt(Number(digits))}\r\n`),
+  replaceLatin1(
+    reply,
+    /^:(-?\d{17,})\r\n/g,
+    (_, digits: string) => `:${BigInt(Number(digits))}\r\n`,
+  ),
 );
 
-/** Every hundredth SET is answered but not forwarded with its value. */
-export const losingForwarder: Target = forwarder(
+/** The answer looks right, the key space is wrong: only the digests show it. */
+export const changingForwarder: Target = forwarder(
   (reply) => reply,
-  (request) => replaceLatin1(request, /\bINCRBY\b/gi, 'DECRBY'),
+  (request) => replaceLatin1(request, /\bstr\r\n/g, 'Str\r\n'),
+);
+
+/** What is a set in RESP3 becomes an array. */
+export const flatteningForwarder: Target = forwarder((reply) =>
+  replaceLatin1(reply, /^~(\d+)\r\n/g, (_, count: string) => `*${count}\r\n`),
+);
+
+/** Takes every chunk for a whole request: a piece that begins in the middle is spoilt. */
+export const chunkBoundForwarder: Target = forwarder(
+  (reply) => reply,
+  (request) => (request[0] === STAR ? request : replaceLatin1(request, /str/g, 'int')),
+);
+
+/** The client is not told that the server has closed the connection. */
+export const clingingForwarder: Target = forwarder(
+  (reply) => reply,
+  (request) => request,
+  'clings',
 );
 
 function replaceLatin1(
@@ -49,6 +73,7 @@ function replaceLatin1(
 function forwarder(
   onReply: (bytes: Buffer) => Buffer,
   onRequest: (bytes: Buffer) => Buffer = (bytes) => bytes,
+  atEnd: 'closes' | 'clings' = 'closes',
 ): Target {
   return async (t, upstream) => {
     const sockets = new Set<Socket>();
@@ -62,7 +87,7 @@ function forwarder(
       client.on('data', (bytes) => redis.write(onRequest(bytes)));
       redis.on('data', (bytes) => client.write(onReply(bytes)));
       client.on('end', () => redis.end());
-      redis.on('end', () => client.end());
+      redis.on('end', () => (atEnd === 'closes' ? client.end() : undefined));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -210,13 +210,15 @@ function pushTests(connect: Connect): void {
     assert.match(JSON.stringify(invalidated), /tracked/);
   });
 
-  it('monitors', async (t) => {
+  it('monitors what other clients do', async (t) => {
     const monitor = await connect(t).monitor();
     t.after(() => monitor.disconnect());
-    const seen = once(monitor, 'monitor');
-    await connect(t, { enableReadyCheck: false }).set('monitored', '1');
-    const [, args] = (await seen) as [string, string[]];
-    assert.ok(Array.isArray(args));
+    const seen: string[] = [];
+    monitor.on('monitor', (_time: string, args: string[], source: string, database: string) => {
+      seen.push(`${database} ${source === '' ? 'nobody' : 'somebody'} ${args.join(' ')}`);
+    });
+    await connect(t, { db: 4 }).call('SET', 'monitored', 'a "b"');
+    await eventually('the command is seen', () => seen.includes('4 somebody SET monitored a "b"'));
   });
 }
 

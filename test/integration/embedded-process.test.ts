@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../../src/base/clock.js';
 import type { EmbeddedEngine } from '../../src/embedded/engine.js';
@@ -17,8 +17,9 @@ import { temporaryDirectory } from '../helpers/child-process.js';
 import { EngineClient, recordingLogger } from '../helpers/engine-client.js';
 import { eventually } from '../helpers/eventually.js';
 
-function create(options: Partial<ProcessEngineOptions> = {}): EmbeddedEngine {
-  return createProcessEngine({
+/** An engine that is stopped with its test, if the test has not done that itself. */
+function create(t: TestContext, options: Partial<ProcessEngineOptions> = {}): EmbeddedEngine {
+  const engine = createProcessEngine({
     maxMemoryBytes: 64 * 1024 * 1024,
     snapshotFile: null,
     logger: recordingLogger(),
@@ -26,6 +27,8 @@ function create(options: Partial<ProcessEngineOptions> = {}): EmbeddedEngine {
     unixTransport: (path) => socketTransport({ kind: 'unix', path }),
     ...options,
   });
+  t.after(() => engine.stop());
+  return engine;
 }
 
 /** A field of the server's INFO or CONFIG. */
@@ -47,8 +50,8 @@ function isAlive(pid: number): boolean {
 }
 
 describe('the engine as a process', () => {
-  test('serves on a private unix socket only, within its memory, and leaves nothing behind', async () => {
-    const engine = create();
+  test('serves on a private unix socket only, within its memory, and leaves nothing behind', async (t) => {
+    const engine = create(t);
     await engine.start();
     const client = new EngineClient(engine);
     assert.equal(await config(client, 'port'), '0');
@@ -64,9 +67,9 @@ describe('the engine as a process', () => {
     assert.equal(existsSync(dirname(socket)), false);
   });
 
-  test('is started again when it is killed, and its streams end', async () => {
+  test('is started again when it is killed, and its streams end', async (t) => {
     const logger = recordingLogger();
-    const engine = create({ logger });
+    const engine = create(t, { logger });
     await engine.start();
     const client = new EngineClient(engine);
     await client.ask('SET', 'gone', 1);
@@ -85,12 +88,12 @@ describe('the engine as a process', () => {
   test('keeps a snapshot across a stop', async (t) => {
     const directory = temporaryDirectory(t);
     const snapshotFile = join(directory, 'data.rdb');
-    const first = create({ snapshotFile });
+    const first = create(t, { snapshotFile });
     await first.start();
     await new EngineClient(first).ask('SET', 'kept', 1);
     await first.stop();
     assert.deepEqual(readdirSync(directory), ['data.rdb']);
-    const second = create({ snapshotFile });
+    const second = create(t, { snapshotFile });
     await second.start();
     assert.equal(await new EngineClient(second).ask('EXISTS', 'kept'), ':1\r\n');
     await second.stop();
@@ -100,14 +103,14 @@ describe('the engine as a process', () => {
     const snapshotFile = join(temporaryDirectory(t), 'data.rdb');
     writeFileSync(snapshotFile, 'REDIS0010 and then nothing that makes sense');
     await assert.rejects(
-      create({ snapshotFile }).start(),
+      create(t, { snapshotFile }).start(),
       /the snapshot .* cannot be loaded and is left as it is/,
     );
   });
 
-  test('says what is missing when there is no server program', async () => {
+  test('says what is missing when there is no server program', async (t) => {
     await assert.rejects(
-      create({ programs: ['no-such-server', 'nor-this-one'] }).start(),
+      create(t, { programs: ['no-such-server', 'nor-this-one'] }).start(),
       /no no-such-server or nor-this-one on PATH: install one, or use --embedded-engine wasm/,
     );
   });

@@ -14,21 +14,25 @@ import { encodeCommand } from '../helpers/raw-client.js';
 const LIBRARY = "#!lua name=lib\nredis.register_function('answer', function() return 42 end)";
 const KEYS = 100_000;
 
-function create(snapshotFile: string, logger = recordingLogger()): EmbeddedEngine {
-  return createWasmEngine({
+/** An engine that is stopped with its test, if the test has not done that itself. */
+function create(t: TestContext, snapshotFile: string, logger = recordingLogger()): EmbeddedEngine {
+  const engine = createWasmEngine({
     maxMemoryBytes: 64 * 1024 * 1024,
     snapshotFile,
     logger,
     clock: systemClock,
   });
+  t.after(() => engine.stop());
+  return engine;
 }
 
 /** Runs `use` with an engine on `file`, and stops it: which takes the snapshot. */
 async function withEngine(
+  t: TestContext,
   file: string,
   use: (client: EngineClient) => Promise<void>,
 ): Promise<void> {
-  const engine = create(file);
+  const engine = create(t, file);
   await engine.start();
   try {
     await use(new EngineClient(engine));
@@ -39,7 +43,7 @@ async function withEngine(
 
 async function snapshotOf(t: TestContext, ...commands: string[][]): Promise<string> {
   const file = join(temporaryDirectory(t), 'data.rdb');
-  await withEngine(file, async (client) => {
+  await withEngine(t, file, async (client) => {
     for (const command of commands) await client.ask(...command);
   });
   return file;
@@ -49,7 +53,7 @@ describe('the snapshot', () => {
   test('keeps every database, every type, functions and absolute expiry', async (t) => {
     const file = join(temporaryDirectory(t), 'below', 'data.rdb');
     let expiresAt = '';
-    await withEngine(file, async (client) => {
+    await withEngine(t, file, async (client) => {
       await client.ask('SET', 'mortal', 'x', 'PX', 3_600_000);
       expiresAt = await client.ask('PEXPIRETIME', 'mortal');
       await client.ask('SET', 'brief', 'x', 'PX', 1);
@@ -61,7 +65,7 @@ describe('the snapshot', () => {
       await client.ask('HSET', 'hash', 'f', 'v');
     });
     assert.equal(statSync(file).mode & 0o777, 0o600);
-    await withEngine(file, async (client) => {
+    await withEngine(t, file, async (client) => {
       assert.equal(await client.ask('PEXPIRETIME', 'mortal'), expiresAt);
       assert.equal(await client.ask('EXISTS', 'brief'), ':0\r\n');
       assert.match(await client.ask('XINFO', 'GROUPS', 'stream'), /group/);
@@ -75,7 +79,7 @@ describe('the snapshot', () => {
   test(`survives with ${KEYS} keys, is replaced as a whole, and leaves nothing beside it`, async (t) => {
     const directory = temporaryDirectory(t);
     const file = join(directory, 'data.rdb');
-    await withEngine(file, async (client) => {
+    await withEngine(t, file, async (client) => {
       const commands = Array.from({ length: KEYS }, (_, i) =>
         encodeCommand('SET', `key:${i}`, `value:${i}`),
       );
@@ -83,7 +87,7 @@ describe('the snapshot', () => {
       for (let i = 0; i < KEYS; i += 1) assert.equal(await client.read(), '+OK\r\n');
     });
     const first = readFileSync(file);
-    await withEngine(file, async (client) => {
+    await withEngine(t, file, async (client) => {
       assert.equal(await client.ask('DBSIZE'), `:${KEYS}\r\n`);
       assert.equal(await client.ask('GET', 'key:99999'), '$11\r\nvalue:99999\r\n');
       await client.ask('FLUSHALL');
@@ -96,7 +100,7 @@ describe('the snapshot', () => {
   test('is what an engine that died starts again from', async (t) => {
     const file = await snapshotOf(t, ['SET', 'saved', '1']);
     const logger = recordingLogger();
-    const engine = create(file, logger);
+    const engine = create(t, file, logger);
     await engine.start();
     const client = new EngineClient(engine);
     await client.ask('SET', 'unsaved', 1);
@@ -115,13 +119,13 @@ describe('the snapshot', () => {
 
   test('is taken although a script runs for ever or the clients have closed the door', async (t) => {
     const file = join(temporaryDirectory(t), 'data.rdb');
-    await withEngine(file, async (client) => {
+    await withEngine(t, file, async (client) => {
       await client.ask('CONFIG', 'SET', 'busy-reply-threshold', 20);
       await client.ask('SET', 'kept', 1);
       await client.ask('CONFIG', 'SET', 'requirepass', 'secret');
       client.send('EVAL', 'while true do end', 0);
     });
-    await withEngine(file, async (client) => {
+    await withEngine(t, file, async (client) => {
       assert.equal(await client.ask('EXISTS', 'kept'), ':1\r\n');
     });
   });
@@ -143,7 +147,7 @@ describe('a snapshot that cannot be used', () => {
       const file = await snapshotOf(t, ['SET', 'key', 'precious data that nobody wants to lose']);
       const damaged = damage(readFileSync(file));
       writeFileSync(file, damaged);
-      const engine = create(file);
+      const engine = create(t, file);
       await assert.rejects(engine.start(), (error: Error) => {
         assert.match(
           error.message,
@@ -160,14 +164,17 @@ describe('a snapshot that cannot be used', () => {
   test('(its directory is no directory) is said before anything is lost', async (t) => {
     const notADirectory = join(temporaryDirectory(t), 'file');
     writeFileSync(notADirectory, '');
-    await assert.rejects(create(join(notADirectory, 'data.rdb')).start(), /could not be written/);
+    await assert.rejects(
+      create(t, join(notADirectory, 'data.rdb')).start(),
+      /could not be written/,
+    );
   });
 
   test('(it cannot be written any more) keeps the one before and says so', async (t) => {
     const file = await snapshotOf(t, ['SET', 'a', '1']);
     const before = readFileSync(file);
     const logger = recordingLogger();
-    const engine = create(file, logger);
+    const engine = create(t, file, logger);
     await engine.start();
     await new EngineClient(engine).ask('SET', 'b', 2);
     // A directory where the temporary file would be: nobody can write it, root included.

@@ -20,7 +20,7 @@ test('the effect of most commands is in the table', () => {
     ['GET k', 'none'],
     ['MULTI', 'multi'],
     ['BLPOP k 0', 'blocking'],
-    ['WAIT 1 0', 'blocking'],
+    ['WAIT 1 0', 'wait'],
     ['AUTH u p', 'auth'],
     ['SELECT 1', 'select'],
     ['SUBSCRIBE c', 'subscribe'],
@@ -61,11 +61,16 @@ test('words that every JavaScript object knows are no subcommands', () => {
 
 test('SCRIPT DEBUG leaves its mode behind, KILL must not wait behind the script', () => {
   assert.equal(effect('SCRIPT DEBUG yes'), 'sticky');
-  assert.equal(effect('SCRIPT KILL'), 'apart');
-  assert.equal(effect('function kill'), 'apart');
+  assert.equal(effect('SCRIPT KILL'), 'urgent');
+  assert.equal(effect('function kill'), 'urgent');
   for (const command of ['SCRIPT LOAD x', 'SCRIPT flush', 'SCRIPT', 'FUNCTION LIST', 'FUNCTION']) {
     assert.equal(effect(command), 'none', command);
   }
+});
+
+test('RESET with an argument is an error for the upstream to make', () => {
+  assert.equal(effect('RESET'), 'reset');
+  assert.equal(effect('RESET now'), 'none');
 });
 
 test('XREAD and XREADGROUP wait only with BLOCK among their options', () => {

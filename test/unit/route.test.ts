@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMMANDS, type SessionEffect } from '../../src/command/table.js';
-import { passTable, POSITIONS, route, type Position, type Route } from '../../src/proxy/route.js';
+import {
+  countedAs,
+  isSetting,
+  passTable,
+  POSITIONS,
+  route,
+  type Position,
+  type Route,
+} from '../../src/proxy/route.js';
 import { readProjectFile } from '../helpers/project.js';
 
 /** The rows of "Effects × positions" in the checked-in document. */
@@ -28,12 +36,20 @@ function routesIn(position: Position): [SessionEffect, Route][] {
 }
 
 test('route says what the document says, for every effect in every position', () => {
-  for (const [effect, routes] of documented) {
-    assert.deepEqual(
-      POSITIONS.map((position) => route(effect, position)),
-      routes,
-      effect,
+  for (const [effect, documentedHere] of documented) {
+    const routes = POSITIONS.flatMap((position) =>
+      position === 'pinned'
+        ? [route(effect, position, false), route(effect, position, true)]
+        : [route(effect, position)],
     );
+    assert.deepEqual(routes, documentedHere, effect);
+  }
+});
+
+test('an open transaction changes nothing but what becomes of settings', () => {
+  for (const effect of effects) {
+    const [before, inside] = [route(effect, 'pinned', false), route(effect, 'pinned', true)];
+    assert.equal(inside, isSetting(effect) ? 'keep' : before, effect);
   }
 });
 
@@ -84,4 +100,14 @@ test('what the hot path lets pass is what route lets pass, whatever the argument
       assert.equal(passes[id] === 1, expected, `${name} ${position}`);
     });
   }
+});
+
+test('a command is counted where it was sent, or as answered or refused here', () => {
+  const labels = new Set<string | null>();
+  for (const position of POSITIONS) {
+    for (const [, decision] of routesIn(position)) labels.add(countedAs(decision));
+  }
+  assert.deepEqual([...labels].map(String).sort(), ['local', 'null', 'pinned', 'refused']);
+  assert.equal(countedAs('pass'), null);
+  assert.equal(countedAs('refuse'), 'refused');
 });

@@ -62,7 +62,18 @@ export const sessionScenarios: readonly Scenario[] = [
     covers: ['hello'],
     run: async (stage) => {
       const client = await stage.open();
-      for (const version of ['2', '3', '2', '4', '1', '0', '-3', 'abc', '', '99999999999999999999']) {
+      for (const version of [
+        '2',
+        '3',
+        '2',
+        '4',
+        '1',
+        '0',
+        '-3',
+        'abc',
+        '',
+        '99999999999999999999',
+      ]) {
         await client.do('HELLO', version);
         await client.do('HGETALL', 'hash');
       }
@@ -295,7 +306,8 @@ export const sessionScenarios: readonly Scenario[] = [
       client.raw('CLIENT REPLY SKIP\r\nCLIENT REPLY SKIP\r\nGET a\r\nGET a\r\n');
       await client.receive(1);
       client.raw('MULTI\r\nSET a 4\r\nCLIENT REPLY SKIP\r\nGET a\r\nEXEC\r\nGET a\r\n');
-      await client.receive(5);
+      await client.receive(4);
+      await client.do('ECHO', 'in step');
     },
   },
 ];

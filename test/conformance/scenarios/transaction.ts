@@ -117,8 +117,7 @@ export const transactionScenarios: readonly Scenario[] = [
         await actor.do('MULTI');
         await actor.do('SET', 'a', line);
         await actor.do(...line.split(' '));
-        actor.send('EXEC');
-        await actor.receive(1);
+        await actor.exec('set', line.split(' ')[0]?.toLowerCase() ?? '');
       }
       await client.do('GET', 'a');
       await client.do('MULTI');

@@ -1,0 +1,33 @@
+/**
+ * The differences between Respool and Redis that are meant to be, one by one, each with its reason.
+ * The conformance tests fail on every other one; docs/compatibility.md prints this table.
+ */
+import type { Difference } from './report.js';
+
+/** One difference that users may see. */
+export interface AcceptedDifference {
+  readonly what: string;
+  readonly redis: string;
+  readonly respool: string;
+  readonly reason: string;
+  readonly covers: (difference: Difference) => boolean;
+}
+
+export const ACCEPTED_DIFFERENCES: readonly AcceptedDifference[] = [
+  {
+    what: '`CLIENT LIST`',
+    redis: 'lists one connection per client',
+    respool:
+      'lists the upstream’s connections: shared lanes (named `respool`), the probe, and pinned connections of clients',
+    reason: 'the upstream answers, and it does not know who is behind a lane',
+    covers: ({ command, direct, through }) =>
+      command === 'client|list' && [direct, through].every((reply) => /^"[$=]/.test(reply)),
+  },
+];
+
+/** The differences that nobody has accepted. */
+export function unexpected(differences: readonly Difference[]): Difference[] {
+  return differences.filter(
+    (difference) => !ACCEPTED_DIFFERENCES.some(({ covers }) => covers(difference)),
+  );
+}

@@ -1,0 +1,55 @@
+/** Hand-written documentation names files and functions; here they are looked up, so that a renamed one is noticed. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { projectFiles, projectRoot, readProjectFile } from '../helpers/project.js';
+
+const PAGES = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...projectFiles('docs').map((file) => `docs/${file}`),
+].filter((file) => file.endsWith('.md'));
+
+/** Text outside of code blocks: what stands in them is not prose. */
+function proseOf(page: string): string {
+  return readProjectFile(page).replace(/^```[\s\S]*?^```$/gm, '');
+}
+
+test('every relative link of the documentation leads to a file of the project', () => {
+  const broken: string[] = [];
+  for (const page of PAGES) {
+    for (const [, target = ''] of proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^(https?:|#)/.test(target)) continue;
+      const path = normalize(join(dirname(page), target.replace(/#.*$/, '')));
+      if (!existsSync(join(projectRoot, path))) broken.push(`${page}: ${target}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test('every decision is reachable from another page', () => {
+  const all = PAGES.map((page) => [page, proseOf(page)] as const);
+  const lonely = PAGES.filter((page) => page.startsWith('docs/decisions/')).filter((page) => {
+    const name = page.replace('docs/decisions/', '');
+    return !all.some(([other, text]) => other !== page && text.includes(`${name})`));
+  });
+  assert.deepEqual(lonely, []);
+});
+
+test('every file and function that docs/architecture.md and the decisions name exists', () => {
+  const sources = new Set(projectFiles('src'));
+  const missing: string[] = [];
+  for (const page of PAGES.filter((name) => /architecture|decisions/.test(name))) {
+    for (const [, reference = ''] of proseOf(page).matchAll(/`([a-z]+\/[a-z-]+(?:\s›\s\w+)?)`/g)) {
+      const [file = '', name] = reference.split(/\s›\s/);
+      const path = `${file}.ts`;
+      if (!sources.has(path)) missing.push(`${page}: src/${path}`);
+      else if (
+        name !== undefined &&
+        !new RegExp(`\\b${name}\\b`).test(readProjectFile(`src/${path}`))
+      )
+        missing.push(`${page}: ${name} in src/${path}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});

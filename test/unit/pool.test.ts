@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Backoff } from '../../src/base/backoff.js';
+import {
+  FRESH_STATE,
+  IdentityRegister,
+  type ConnectionState,
+  type Identity,
+} from '../../src/command/connection-state.js';
+import { encodeCommand } from '../../src/resp/encoder.js';
+import type { Unsent, UpstreamConnection } from '../../src/upstream/connection.js';
+import { PROMPT } from '../../src/upstream/in-flight.js';
+import { Pool, type LeaseHolder } from '../../src/upstream/pool.js';
+import type { ReplyReceiver } from '../../src/upstream/receiver.js';
+import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeTransport } from '../helpers/fake-transport.js';
+import { RecordingReceiver } from '../helpers/recording-receiver.js';
+import { connectionOptions } from '../helpers/test-connection.js';
+
+const HOLD_MS = 1000;
+
+class Holder implements LeaseHolder {
+  lease: UpstreamConnection | null = null;
+  readonly events: string[] = [];
+
+  granted(connection: UpstreamConnection): void {
+    this.lease = connection;
+    this.events.push('granted');
+  }
+  denied(cause: Error): void {
+    this.events.push(`denied: ${cause.message}`);
+  }
+  leaseLost(cause: Error, unsent: Unsent): void {
+    this.lease = null;
+    this.events.push(`lost: ${cause.message}, ${unsent.entries.length} unsent`);
+  }
+  leaseDrained(): void {
+    this.events.push('drained');
+  }
+}
+
+class TestPool {
+  readonly clock = new FakeClock();
+  readonly transport = new FakeTransport();
+  readonly identities = new IdentityRegister();
+  readonly changes: string[] = [];
+  readonly pool: Pool;
+  readonly nobody = this.identities.identityOf(null);
+  readonly ann = this.identities.identityOf({ user: 'ann', password: 'pw' });
+
+  constructor(maxConnections = 4) {
+    const { clock, transport } = this;
+    this.pool = new Pool({
+      connectionFor: (identity, state) =>
+        connectionOptions({ clock, transport, identity, state, kind: 'pinned' }),
+      clock,
+      backoff: new Backoff({ firstMs: 100, maxMs: 1000, factor: 2, jitter: 0, random: () => 0 }),
+      maxConnections,
+      holdMs: HOLD_MS,
+      onChange: (cause) => this.changes.push(cause === null ? 'ready' : cause.message),
+      onDelivered: () => undefined,
+    });
+  }
+
+  /** A holder that asked; `lease` is set when it was served at once. */
+  readonly acquire = (
+    identity: Identity = this.nobody,
+    state: ConnectionState = FRESH_STATE,
+  ): Holder => {
+    const holder = new Holder();
+    holder.lease = this.pool.acquire(identity, state, holder);
+    return holder;
+  };
+
+  /** A holder with an open connection. */
+  readonly lent = (): Holder & { lease: UpstreamConnection } => {
+    const holder = this.acquire();
+    if (holder.lease === null) this.transport.last.open();
+    assert.ok(holder.lease !== null);
+    return holder as Holder & { lease: UpstreamConnection };
+  };
+}
+
+function send(connection: UpstreamConnection, receiver: ReplyReceiver, command: string): void {
+  const bytes = encodeCommand(command.split(' '));
+  connection.send(receiver, bytes, 0, bytes.length, 1, PROMPT);
+}
+
+test('the first request opens a connection, which is granted when it is ready', () => {
+  const { pool, transport, acquire } = new TestPool();
+  const holder = acquire();
+  assert.equal(holder.lease, null);
+  assert.equal(pool.waitingCount, 1);
+  transport.last.open();
+  assert.deepEqual(holder.events, ['granted']);
+  assert.deepEqual([pool.lentCount, pool.waitingCount, pool.idleCount], [1, 0, 0]);
+});
+
+test('a connection that was given back is lent again at once, in the state that is wanted', () => {
+  const { pool, transport, clock, lent, acquire, nobody } = new TestPool();
+  const first = lent();
+  pool.release(first.lease);
+  assert.equal(pool.idleCount, 1);
+  const second = acquire(nobody, { ...FRESH_STATE, db: 3, name: 'me' });
+  assert.equal(second.lease, first.lease);
+  clock.endTick();
+  assert.deepEqual(transport.last.sentCommands(), ['CLIENT SETNAME me', 'SELECT 3']);
+  assert.equal(transport.streams.length, 1);
+});
+
+test('of several idle ones that is taken which needs no commands', () => {
+  const { pool, transport, lent, acquire, nobody, clock } = new TestPool();
+  const [a, b] = [lent(), lent()];
+  a.lease.adopt({ ...FRESH_STATE, db: 5 });
+  clock.endTick();
+  transport.streams[0]!.say('+OK\r\n');
+  pool.release(a.lease);
+  pool.release(b.lease);
+  assert.equal(acquire(nobody, { ...FRESH_STATE, db: 5 }).lease, a.lease);
+});
+
+test('I8: a connection is never lent to somebody else', () => {
+  const { pool, transport, lent, acquire, ann } = new TestPool();
+  const first = lent();
+  pool.release(first.lease);
+  const other = acquire(ann);
+  assert.equal(other.lease, null);
+  transport.last.open();
+  assert.deepEqual(transport.last.sentCommands(), ['AUTH ann pw']);
+  transport.last.say('+OK\r\n');
+  assert.ok(other.lease !== null && other.lease !== first.lease);
+});
+
+test('I8: a connection whose client became somebody else goes back as that one', () => {
+  const { pool, lent, acquire, ann, nobody } = new TestPool();
+  const first = lent();
+  first.lease.identity = ann;
+  pool.release(first.lease);
+  assert.equal(acquire(nobody).lease, null);
+  assert.equal(acquire(ann).lease, first.lease);
+});
+
+test('I7: a connection with commands in flight is not taken back', () => {
+  const { pool, lent } = new TestPool();
+  const { lease } = lent();
+  send(lease, new RecordingReceiver(), 'MULTI');
+  assert.throws(() => pool.release(lease), /I7/);
+});
+
+test('I7: a discarded connection is reset and never lent again', () => {
+  const { pool, transport, lent, acquire } = new TestPool();
+  const first = lent();
+  pool.discard(first.lease);
+  assert.equal(transport.last.ending, 'reset');
+  assert.deepEqual([pool.lentCount, pool.idleCount], [0, 0]);
+  assert.equal(acquire().lease, null);
+  pool.release(first.lease);
+  assert.equal(pool.idleCount, 0);
+});
+
+test('who waits is served by the first connection that becomes free', () => {
+  const { pool, transport, lent, acquire } = new TestPool(1);
+  const first = lent();
+  const [second, third] = [acquire(), acquire()];
+  assert.equal(transport.streams.length, 1);
+  pool.release(first.lease);
+  assert.deepEqual([second.events, third.events], [['granted'], []]);
+  pool.discard(second.lease!);
+  transport.last.open();
+  assert.deepEqual(third.events, ['granted']);
+  assert.equal(transport.streams.length, 2);
+});
+
+test('there are never more connections than allowed; who gets none in time is told', () => {
+  const { pool, transport, clock, lent, acquire } = new TestPool(2);
+  lent();
+  lent();
+  const late = acquire();
+  clock.advance(HOLD_MS + 50);
+  assert.deepEqual(late.events, ['denied: no connection to the upstream became free in time']);
+  assert.deepEqual([transport.streams.length, pool.waitingCount], [2, 0]);
+});
+
+test('at the limit an idle connection of somebody else makes room', () => {
+  const { pool, transport, lent, acquire, ann } = new TestPool(1);
+  const first = lent();
+  pool.release(first.lease);
+  acquire(ann);
+  assert.equal(transport.streams[0]!.ending, 'reset');
+  assert.equal(transport.streams.length, 2);
+});
+
+test('a failure to open pauses, then it is tried again for those who still wait', () => {
+  const { transport, clock, acquire, changes } = new TestPool();
+  const holder = acquire();
+  transport.last.close(new Error('ECONNREFUSED'));
+  assert.equal(transport.streams.length, 1);
+  clock.advance(75);
+  assert.equal(transport.streams.length, 1);
+  clock.advance(50);
+  assert.equal(transport.streams.length, 2);
+  transport.last.open();
+  assert.deepEqual(holder.events, ['granted']);
+  assert.deepEqual(changes, ['ECONNREFUSED', 'ready']);
+});
+
+test('who waits in vain is told why', () => {
+  const { transport, clock, acquire } = new TestPool();
+  const holder = acquire();
+  for (let passed = 0; passed < HOLD_MS + 50; passed += 25) {
+    if (transport.last.ending === null) transport.last.close(new Error('ECONNREFUSED'));
+    clock.advance(25);
+  }
+  assert.deepEqual(holder.events, ['denied: ECONNREFUSED']);
+});
+
+test('refused credentials are final for all who wait with them, and for nobody else', () => {
+  const { transport, acquire, ann } = new TestPool();
+  const [wrong, alsoWrong, other] = [acquire(ann), acquire(ann), acquire()];
+  const [stream] = transport.streams;
+  stream!.open();
+  stream!.say('-WRONGPASS invalid username-password pair or user is disabled.\r\n');
+  assert.match(wrong.events.join(), /denied: .*WRONGPASS/);
+  assert.match(alsoWrong.events.join(), /denied: .*WRONGPASS/);
+  assert.deepEqual(other.events, []);
+});
+
+test('who withdraws is not granted anything; the connection stays for the next', () => {
+  const { pool, transport, acquire } = new TestPool();
+  const holder = acquire();
+  pool.withdraw(holder);
+  transport.last.open();
+  assert.deepEqual(holder.events, []);
+  assert.deepEqual([pool.idleCount, pool.waitingCount], [1, 0]);
+});
+
+test('a lost lease is told to its holder, behind what its receivers are told', () => {
+  const { pool, transport, lent, clock, changes } = new TestPool();
+  const holder = lent();
+  const receiver = new RecordingReceiver();
+  receiver.onEvent = () => holder.events.push('receiver told');
+  send(holder.lease, receiver, 'SENT');
+  clock.endTick();
+  send(holder.lease, receiver, 'HELD');
+  transport.last.close(new Error('gone'));
+  assert.deepEqual(holder.events, ['granted', 'receiver told', 'lost: gone, 1 unsent']);
+  assert.deepEqual(receiver.events, ['lost 1']);
+  assert.deepEqual([pool.lentCount, changes], [0, ['ready', 'gone']]);
+});
+
+test('an idle connection that is lost is forgotten', () => {
+  const { pool, transport, lent, acquire } = new TestPool();
+  pool.release(lent().lease);
+  transport.last.close();
+  assert.equal(pool.idleCount, 0);
+  assert.equal(acquire().lease, null);
+});
+
+test('an adoption that is refused loses the lease', () => {
+  const { pool, transport, clock, lent, acquire, nobody } = new TestPool();
+  pool.release(lent().lease);
+  const holder = acquire(nobody, { ...FRESH_STATE, db: 99 });
+  clock.endTick();
+  transport.last.say('-ERR DB index is out of range\r\n');
+  assert.match(holder.events.join(), /lost: .*DB index is out of range, 0 unsent/);
+});
+
+test('a drained stream is told to its holder', () => {
+  const { transport, lent } = new TestPool();
+  const holder = lent();
+  transport.last.drain();
+  assert.deepEqual(holder.events, ['granted', 'drained']);
+});
+
+test('what has been idle for long is closed by the sweep', () => {
+  const { pool, transport, clock, lent } = new TestPool();
+  const [a, b] = [lent(), lent()];
+  pool.release(a.lease);
+  clock.advance(20_000);
+  pool.release(b.lease);
+  clock.advance(15_000);
+  pool.sweep();
+  assert.equal(pool.idleCount, 1);
+  assert.equal(transport.streams[0]!.ending, 'reset');
+  assert.equal(transport.streams[1]!.ending, null);
+});
+
+test('a closed pool leaves no connection and no timer', () => {
+  const { pool, transport, clock, lent, acquire } = new TestPool();
+  pool.release(lent().lease);
+  lent();
+  acquire();
+  pool.close();
+  assert.deepEqual(
+    transport.streams.map(({ ending }) => ending),
+    ['reset', 'reset'],
+  );
+  assert.deepEqual([pool.idleCount, pool.lentCount], [0, 0]);
+  assert.equal(clock.timerCount, 0);
+});
+
+test('commands in flight are counted over all that is lent', () => {
+  const { pool, lent } = new TestPool();
+  send(lent().lease, new RecordingReceiver(), 'X');
+  const second = lent();
+  send(second.lease, new RecordingReceiver(), 'X');
+  send(second.lease, new RecordingReceiver(), 'X');
+  assert.equal(pool.commandsInFlight, 3);
+});

@@ -1,0 +1,173 @@
+/** What stands between the upstream and a client's dispatcher: receivers of single replies, and errors of our own. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BlockedCommand, type BlockedOptions } from '../../src/proxy/blocked-command.js';
+import { ConfirmingReceiver, ReplacingReceiver } from '../../src/proxy/confirming-receiver.js';
+import { unavailable, unknownOutcome } from '../../src/proxy/errors.js';
+import { isMessage } from '../../src/proxy/message.js';
+import { BLOCKING } from '../../src/upstream/in-flight.js';
+import { everySplit } from '../helpers/fuzz.js';
+import { RecordingReceiver } from '../helpers/recording-receiver.js';
+import { TestConnection } from '../helpers/test-connection.js';
+
+test('a confirmation sees the beginning of the reply before the owner hears that it is complete', () => {
+  const reply = Buffer.from('-EXECABORT Transaction discarded because of previous errors.\r\n');
+  for (const chunks of everySplit(reply)) {
+    const owner = new RecordingReceiver();
+    const heads: string[] = [];
+    const receiver = new ConfirmingReceiver(owner, (head) => {
+      assert.equal(owner.replies, 0);
+      heads.push(head.toString());
+    });
+    chunks.forEach((chunk, index) =>
+      receiver.receive(chunk, 0, chunk.length, index === chunks.length - 1 ? 1 : 0),
+    );
+    assert.equal(heads.length, 1);
+    assert.ok(heads[0]!.startsWith('-EXECABORT'));
+    assert.deepEqual([owner.bytes, owner.replies], [reply.toString(), 1]);
+  }
+});
+
+test('a replaced reply is swallowed, whatever it is', () => {
+  const owner = new RecordingReceiver();
+  let confirmed = 0;
+  const receiver = new ReplacingReceiver(owner, Buffer.from('*-1\r\n'), () => (confirmed += 1));
+  const reply = Buffer.from('+OK\r\n');
+  receiver.receive(reply, 0, 2, 0);
+  receiver.receive(reply, 2, 5, 1);
+  assert.deepEqual([owner.events, confirmed], [['1: *-1|'], 1]);
+});
+
+test('a loss is passed on to the owner', () => {
+  const owner = new RecordingReceiver();
+  const receiver = new ConfirmingReceiver(owner, () => assert.fail());
+  receiver.lose(1, true, new Error('x'));
+  receiver.refuse(1, new Error('x'));
+  assert.deepEqual(owner.events, ['lost 1 in its middle', 'refused 1']);
+});
+
+test('what comes unasked is told from replies', () => {
+  const known: [string, boolean, boolean][] = [
+    ['>3\r\n$7\r\nmessage\r\n', false, true],
+    ['*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n', true, true],
+    ['*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n', false, false],
+    ['*4\r\n$8\r\npmessage\r\n', true, true],
+    ['*3\r\n$8\r\nsmessage\r\n', true, true],
+    ['*3\r\n$9\r\nsubscribe\r\n', true, true],
+    ['*3\r\n$12\r\npunsubscribe\r\n', true, true],
+    ['*2\r\n$4\r\npong\r\n', true, false],
+    ['*0\r\n', true, false],
+    ['+1795244277.360711 [0 127.0.0.1:1] "GET" "k"\r\n', false, true],
+    ['+OK\r\n', false, false],
+    ['+1795244277\r\n', false, false],
+    ['-ERR no\r\n', true, false],
+  ];
+  for (const [text, isSubscriber, expected] of known) {
+    const bytes = Buffer.from(`xx${text}`);
+    assert.equal(isMessage(bytes, 2, bytes.length, isSubscriber), expected, text);
+  }
+});
+
+test('errors of our own begin with their word and stay on one line', () => {
+  const cause = new Error('broken\r\n+OK');
+  assert.match(unavailable(cause).toString(), /^-UNAVAILABLE [^\r\n]*broken {2}\+OK[^\r\n]*\r\n$/);
+  assert.match(unknownOutcome(cause).toString(), /^-UNKNOWNOUTCOME [^\r\n]*\r\n$/);
+});
+
+/** BLPOP, sent on a connection. */
+class TestBlocked {
+  readonly test = new TestConnection().opened();
+  readonly owner = new RecordingReceiver();
+  readonly notes: string[] = [];
+  isAlone = true;
+  readonly command: BlockedCommand;
+
+  constructor(command: string, { resp = 2 }: Partial<BlockedOptions> = {}) {
+    const args = command.split(' ').map((word) => Buffer.from(word));
+    this.command = BlockedCommand.from(args, {
+      clock: this.test.clock,
+      graceMs: 2000,
+      owner: this.owner,
+      resp,
+      isAlone: () => this.isAlone,
+      ended: () => this.notes.push('ended'),
+    })!;
+    this.test.sendWith(BLOCKING, this.command, command);
+    this.command.sentOn(this.test.connection);
+    this.test.clock.endTick();
+    this.test.stream.sent();
+  }
+}
+
+test('a blocked command that is answered is over', () => {
+  const { test, owner, notes } = new TestBlocked('BLPOP q 5');
+  test.clock.advance(4000);
+  test.stream.say('*2\r\n$1\r\nq\r\n$1\r\nv\r\n');
+  assert.deepEqual([owner.events, notes], [['1: *2|$1|q|$1|v|'], ['ended']]);
+  test.clock.advance(100_000);
+  assert.ok(!test.connection.isLost);
+});
+
+test('a blocked command whose connection is lost waits on and is sent again with the time left', () => {
+  const { test, command, owner, notes } = new TestBlocked('BLPOP q 5');
+  test.clock.advance(2000);
+  test.connection.fail(new Error('gone'));
+  assert.ok(command.isWaiting);
+  assert.deepEqual([owner.events, notes], [[], []]);
+  test.clock.advance(500);
+  const next = new TestConnection({ clock: test.clock }).opened();
+  command.sendAgain(next.connection);
+  test.clock.endTick();
+  assert.deepEqual(next.stream.sentCommands(), ['BLPOP q 2.500']);
+  next.stream.say('*-1\r\n');
+  assert.deepEqual([owner.events, notes], [['1: *-1|'], ['ended']]);
+});
+
+test('a blocked command without a timeout waits for ever, on whatever connection', () => {
+  const { test, command, owner } = new TestBlocked('BLPOP q 0');
+  test.clock.advance(10_000_000);
+  assert.ok(!test.connection.isLost);
+  test.connection.fail(new Error('gone'));
+  test.clock.advance(10_000_000);
+  assert.deepEqual(owner.events, []);
+  const next = new TestConnection({ clock: test.clock }).opened();
+  command.sendAgain(next.connection);
+  test.clock.endTick();
+  assert.deepEqual(next.stream.sentCommands(), ['BLPOP q 0.000']);
+});
+
+test('when its time is over first, the answer is nil in the words of the protocol', () => {
+  for (const [resp, nil] of [
+    [2, '1: *-1|'],
+    [3, '1: _|'],
+  ] as const) {
+    const { test, owner, notes } = new TestBlocked('XREAD BLOCK 3000 STREAMS s $', { resp });
+    test.connection.fail(new Error('gone'));
+    test.clock.advance(2999);
+    assert.deepEqual(owner.events, []);
+    test.clock.advance(1);
+    assert.deepEqual([owner.events, notes], [[nil], ['ended']]);
+  }
+});
+
+test('an upstream that lets the timeout pass in silence is gone', () => {
+  const { test } = new TestBlocked('BLPOP q 5');
+  test.clock.advance(6900);
+  assert.ok(!test.connection.isLost);
+  test.clock.advance(200);
+  assert.ok(test.connection.isLost);
+});
+
+test('I5: what was sent behind a blocked command makes its loss a loss', () => {
+  const blocked = new TestBlocked('BLPOP q 5');
+  blocked.isAlone = false;
+  blocked.test.connection.fail(new Error('gone'));
+  assert.deepEqual([blocked.owner.events, blocked.notes], [['lost 1'], ['ended']]);
+});
+
+test('a blocked command whose reply was cut in its middle cannot be had again', () => {
+  const { test, owner } = new TestBlocked('BLPOP q 5');
+  test.stream.say('*2\r\n$1\r\nq');
+  test.connection.fail(new Error('gone'));
+  assert.deepEqual(owner.events, ['0: *2|$1|q', 'lost 1 in its middle']);
+});
