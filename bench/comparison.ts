@@ -35,6 +35,7 @@ export function comparison(what: Comparison): Scenario {
       const loads = what.loads.map((load) => ({
         ...load,
         requests: scaled(settings, load.requests, load.clients * load.pipeline),
+        keys: scaled(settings, load.keys),
       }));
       const field = await startField(targets, settings);
       try {

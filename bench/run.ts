@@ -2,10 +2,10 @@
  * The benchmark: `npm run bench`. Runs the scenarios one after another, prints a table for each and, with `--write`,
  * puts the tables into bench/README.md. Nothing here knows how anything is measured.
  */
-import { loadavg } from 'node:os';
-import { resolve } from 'node:path';
-import { mainFile } from '../test/helpers/project.js';
+import { join, resolve } from 'node:path';
+import { mainFile, projectRoot } from '../test/helpers/project.js';
 import { parseArguments, USAGE, type BenchArguments } from './arguments.js';
+import { machine, occasion, writeBlocks } from './readme.js';
 import { goalsTable, type Goal, type Scenario } from './scenario.js';
 import { interference } from './scenarios/interference.js';
 import { latency } from './scenarios/latency.js';
@@ -36,16 +36,24 @@ async function main(): Promise<number> {
 }
 
 async function runOne(scenario: Scenario, args: BenchArguments): Promise<readonly Goal[]> {
-  const load = loadavg()[0] ?? 0;
-  process.stderr.write(`${scenario.name} (load average ${load.toFixed(2)})\n`);
-  const report = await scenario.run({
+  const when = occasion();
+  process.stderr.write(`${scenario.name} (${when})\n`);
+  const { method, table, goals } = await scenario.run({
     rounds: args.rounds,
     scale: args.scale,
     mainFile: mainFile(),
     otherMainFile: args.compare === null ? null : resolve(args.compare),
   });
-  process.stdout.write(`\n## ${scenario.title}\n\n${report.method}\n\n${report.table}`);
-  return report.goals;
+  process.stdout.write(`\n## ${scenario.title}\n\n${method}\n\n${table}`);
+  if (args.write) {
+    const body = `${method} ${when}.\n\n${table}\n${goalsTable(goals)}`;
+    const blocks = new Map([
+      ['machine', machine()],
+      [scenario.name, body],
+    ]);
+    writeBlocks(join(projectRoot, 'bench', 'README.md'), blocks);
+  }
+  return goals;
 }
 
 function chosen(only: readonly string[]): readonly Scenario[] {

@@ -60,9 +60,13 @@ export function authCommand(identity: Identity): Buffer | null {
   );
 }
 
-/** Gives every pair of credentials one Identity for the life of the process. */
+/** Where Redis takes any password (nopass), a client can make up as many as it likes. */
+const MAX_KNOWN = 1024;
+
+/** Gives every pair of credentials one Identity, as long as it is among the latest; an older one is made anew. */
 export class IdentityRegister {
   private readonly known = new Map<string, Identity>();
+  private nextId = 0;
 
   identityOf(credentials: Identity['credentials']): Identity {
     const key = JSON.stringify(
@@ -70,8 +74,10 @@ export class IdentityRegister {
     );
     let identity = this.known.get(key);
     if (identity === undefined) {
-      identity = { id: this.known.size, credentials };
+      identity = { id: this.nextId, credentials };
+      this.nextId += 1;
       this.known.set(key, identity);
+      if (this.known.size > MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
     }
     return identity;
   }

@@ -68,8 +68,7 @@ function processCalls({ memory, wallMs, monotonicMs }: WasiHost): Record<string,
     },
     clock_time_get(clock, _precision, timeAt) {
       const milliseconds = clock === CLOCK_REALTIME ? wallMs() : monotonicMs();
-      const [high, low] = nanoseconds(milliseconds);
-      memory.setUint64(timeAt, high, low);
+      writeNanoseconds(memory.words, timeAt >>> 2, milliseconds);
       return Errno.success;
     },
     sched_yield: () => Errno.success,
@@ -80,15 +79,15 @@ function processCalls({ memory, wallMs, monotonicMs }: WasiHost): Record<string,
 }
 
 /**
- * Nanoseconds as two 32-bit halves, exact to the microsecond. A double cannot hold today's nanoseconds, and BigInt
- * costs an allocation in a call that Valkey makes several times per command.
+ * Writes a time as 64-bit nanoseconds into two words, exact to the microsecond. A double cannot hold today's
+ * nanoseconds, and a BigInt would be an allocation per command.
  */
-export function nanoseconds(milliseconds: number): [high: number, low: number] {
+export function writeNanoseconds(words: Int32Array, index: number, milliseconds: number): void {
   const microseconds = Math.floor(milliseconds * 1000);
   const upper = Math.floor(microseconds / 0x40_0000) * 1000; // in units of 2^22 ns
-  const lower = (microseconds % 0x40_0000) * 1000;
-  const low = (upper % 1024) * 0x40_0000 + lower;
-  return [Math.floor(upper / 1024) + Math.floor(low / 0x1_0000_0000), low % 0x1_0000_0000];
+  const low = (upper % 1024) * 0x40_0000 + (microseconds % 0x40_0000) * 1000;
+  words[index] = low % 0x1_0000_0000;
+  words[index + 1] = Math.floor(upper / 1024) + Math.floor(low / 0x1_0000_0000);
 }
 
 function descriptorCalls({ memory, files, log }: WasiHost): Record<string, WasmFunction> {

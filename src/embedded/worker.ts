@@ -32,13 +32,17 @@ const port = parentPort!;
 const { module, snapshotFile } = workerData as WorkerInput;
 const memory = new EngineMemory();
 const sender = new RecordSender((batch) => port.postMessage(batch, [batch]));
+const clock = engineClock(systemClock);
 let polls = 0;
 const bridge = new Bridge(memory, sender, () => {
   polls += 1;
   // The first look in a step: replies have been written, and what is read next may take long to execute.
   if (polls === 1) sender.flush();
   // Any other comes from the middle of a script: nobody else will deliver messages meanwhile.
-  else exchange();
+  else {
+    clock.follow();
+    exchange();
+  }
 });
 
 function notify(notice: WorkerNotice): void {
@@ -70,7 +74,7 @@ function start(): Engine {
     wasi_snapshot_preview1: createWasi(module, {
       memory,
       files: new EngineFiles(snapshotFile),
-      ...engineClock(systemClock),
+      ...clock,
       log: (line) => notify({ kind: 'log', line }),
     }),
     host: bridge.imports(),
@@ -88,6 +92,7 @@ function start(): Engine {
 alive(() => {
   const engine = start();
   const turn = (): void => {
+    clock.follow();
     // Replies are written at the beginning of the step after the one that executed their commands.
     do polls = 0;
     while (engine.rk_step() > 0);

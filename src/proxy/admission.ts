@@ -23,6 +23,8 @@ export class Admission {
   private table: Uint8Array = NOTHING_PASSES;
   private label = 0;
   private patience: Patience = PROMPT;
+  /** Commands that may still be admitted before replies come. */
+  private room = Infinity;
 
   /** `filter` takes out the commands that must not pass unseen on this upstream. */
   constructor(
@@ -36,10 +38,19 @@ export class Admission {
 
   /** True when the command may pass as it came; it is counted then. */
   admits(commandId: number): boolean {
-    if (this.table[commandId] === 0) return false;
+    if (this.table[commandId] === 0 || this.room <= 0) return false;
+    this.room -= 1;
     this.observer.commands[commandId * ROUTE_COUNT + this.label]! += 1;
     if (IS_SLOW[commandId] === 1) this.patience = SLOW;
     return true;
+  }
+
+  /** Lets no more than `commands` further ones pass; Infinity: as many as come. */
+  limitTo(commands: number): void {
+    this.room = commands;
+  }
+  get isFull(): boolean {
+    return this.room <= 0;
   }
 
   /** How long the admitted run may take to be answered; asked once per run. */

@@ -23,6 +23,7 @@ import { BlockedCommand } from './blocked-command.js';
 import { ConfirmingReceiver, ReplacingReceiver } from './confirming-receiver.js';
 import type { ProxyContext } from './context.js';
 import { EXEC_ABORTED, NOAUTH, protocolError, unavailable, unknownOutcome } from './errors.js';
+import { FlightWindow } from './flight-window.js';
 import { KeptConnection } from './kept-connection.js';
 import { PasswordGate } from './password-gate.js';
 import { countedAs, isSetting, route, type Position, type Route } from './route.js';
@@ -53,6 +54,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private readonly admission: Admission;
   private readonly link: UpstreamLink;
   private kept: KeptConnection | null = null;
+  private readonly window = new FlightWindow();
   private blocked: BlockedCommand | null = null;
 
   /** Commands that have been passed on and not been answered. */
@@ -85,13 +87,25 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (this.kept !== null) return this.kept.send(buffer, start, end, count);
     const patience = this.admission.takePatience();
     if (patience === SLOW) this.execIsSlow = true;
+    this.sendAlong(buffer, start, end, count, patience);
+  }
+
+  private sendAlong(
+    buffer: Buffer,
+    start: number,
+    end: number,
+    count: number,
+    patience: Patience,
+  ): void {
+    const { lease } = this.link;
     const awaitsNothing = this.outstanding === 0;
     this.outstanding += count;
     this.link.send(this, buffer, start, end, count, patience, awaitsNothing);
+    if (this.link.lease !== lease) this.reposition();
   }
 
   command(commandId: number, frame: Buffer): boolean {
-    if (this.isBetweenConnections) return false;
+    if (this.isBetweenConnections || this.admission.isFull) return false;
     const args = decodeArguments(frame);
     const { position } = this;
     const replacement = position === 'locked' ? null : this.context.refusal(commandId, args);
@@ -162,9 +176,23 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (this.isGone) return;
     this.connection.reply(chunk, start, end);
     this.outstanding -= completed;
+    if (this.link.lease === null) this.widen(end - start, completed);
     if (completed === 0) this.link.notePartialReply();
     this.link.slowDown();
     if (this.outstanding === 0) this.settle();
+  }
+
+  /** A client on a shared lane may order only so much ahead; a stalled one goes on when half of that has come. */
+  private widen(bytes: number, completed: number): void {
+    this.window.learn(bytes, completed);
+    this.admission.limitTo(this.window.size - this.outstanding);
+    if (
+      this.connection.isStalled &&
+      this.outstanding > 0 &&
+      this.outstanding <= this.window.size / 2
+    ) {
+      this.connection.resume();
+    }
   }
 
   lose(count: number, midReply: boolean, cause: Error): void {
@@ -254,9 +282,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       this.kept.sendSpecial(effect, frame, args);
       return true;
     }
-    const awaitsNothing = this.outstanding === 0;
-    this.outstanding += 1;
-    this.link.send(this, frame, 0, frame.length, 1, patienceOf(id), awaitsNothing);
+    this.sendAlong(frame, 0, frame.length, 1, patienceOf(id));
     return true;
   }
 
@@ -266,7 +292,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     const lease = this.borrow(effect === 'urgent');
     if (lease === null) return false;
     if (lease instanceof Error) return this.answerHere(this.denyPinned(effect, lease));
-    if (effect === 'wait') this.link.sendOnLease(SWALLOW, PING, 0, PING.length, 1, PROMPT);
+    // Anywhere else but here, behind nothing of its own, the connection is old enough (and a transaction would queue it).
+    if (effect === 'wait' && this.outstanding === 0 && this.session.isClean)
+      this.link.sendOnLease(SWALLOW, PING, 0, PING.length, 1, PROMPT);
     if (effect === 'exec' && this.session.watchLost) return this.failExec();
     const receiver = this.receiverFor(effect, args);
     this.outstanding += 1;
@@ -438,6 +466,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (this.isGone) return;
     for (let index = 0; index < count; index += 1) this.connection.reply(error, 0, error.length);
     this.outstanding -= count;
+    this.reposition();
     if (this.outstanding === 0) this.settle();
   }
 
@@ -470,6 +499,8 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       this.gate.isOpen && !this.context.isStranger(this.session.identity);
     if (this.isBetweenConnections) this.admission.close();
     else this.admission.moveTo(this.position);
+    const isShared = this.link.lease === null && this.kept === null;
+    this.admission.limitTo(isShared ? this.window.size - this.outstanding : Infinity);
   }
 
   /** A connection of its own: now, not yet (null), or not at all. */

@@ -9,14 +9,14 @@
  */
 import type { Clock, Timer } from '../base/clock.js';
 import { encodeCommand } from '../resp/encoder.js';
-import { ReplyFramer } from '../resp/reply-framer.js';
+import { ERROR_TYPE, ReplyFramer } from '../resp/reply-framer.js';
 import type { SessionEffect } from '../command/table.js';
 import type { ClientConnection } from '../downstream/connection.js';
 import type { Session } from '../session/session.js';
 import { TimeoutError, type UpstreamConnection } from '../upstream/connection.js';
 import { PROMPT } from '../upstream/in-flight.js';
 import type { ReplyReceiver, TunnelReceiver } from '../upstream/receiver.js';
-import { isMessage } from './message.js';
+import { isMessage, MESSAGE_HEAD_BYTES } from './message.js';
 
 export interface KeptOptions {
   readonly clock: Clock;
@@ -35,6 +35,9 @@ const RESET_DONE = Buffer.from('+RESET\r\n');
 
 /** Effects after which the same can be had again on another connection, without the client losing anything. */
 const REPEATABLE = new Set<SessionEffect>(['none', 'subscribe', 'monitor', 'name']);
+
+/** `repeated` confirmations are of subscriptions made again: the client had its own long ago. */
+type FrameKind = 'message' | 'confirmation' | 'repeated' | 'reply';
 
 /** Never asked: the tunnel gets every byte. */
 const NO_RECEIVER: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
@@ -57,6 +60,12 @@ export class KeptConnection implements TunnelReceiver {
   private recent = Buffer.alloc(0);
   /** Confirmations of subscriptions made again; the client had its own long ago. */
   private toSwallow = 0;
+  /** The beginning of a frame of which too little has come to tell what it is. The client has not seen it. */
+  private unjudged = Buffer.alloc(0);
+  /** Confirmations that the client's own (un)subscriptions have yet to bring; only an estimate once one was refused. */
+  private unconfirmed = 0;
+  /** What the frame that is being followed is. */
+  private kind: FrameKind = 'reply';
 
   constructor(
     private lease: UpstreamConnection,
@@ -86,7 +95,8 @@ export class KeptConnection implements TunnelReceiver {
   /** Passes on a command with an effect, and notes it. */
   sendSpecial(effect: SessionEffect, frame: Buffer, args: readonly Buffer[]): void {
     if (effect === 'subscribe') {
-      this.session.subscriptions.apply(args[0]!.toString('latin1').toLowerCase(), args);
+      const name = args[0]!.toString('latin1').toLowerCase();
+      this.unconfirmed += this.session.subscriptions.apply(name, args);
       return this.send(frame, 0, frame.length, 0);
     }
     if (effect === 'monitor') this.isMonitoring = true;
@@ -114,6 +124,7 @@ export class KeptConnection implements TunnelReceiver {
     this.lease = lease;
     this.phase = 'open';
     this.framer = new ReplyFramer();
+    this.unjudged = Buffer.alloc(0);
     lease.becomeTunnel(this);
     const commands = this.session.subscriptions.commands();
     this.toSwallow = this.session.subscriptions.size;
@@ -129,20 +140,22 @@ export class KeptConnection implements TunnelReceiver {
     this.lastProgressAt = this.options.clock.now();
     if (this.phase === 'leaving') return this.hold(chunk);
     if (this.isRaw) return this.pass(chunk, 0, chunk.length);
+    const bytes = this.unjudged.length === 0 ? chunk : Buffer.concat([this.unjudged, chunk]);
+    this.unjudged = Buffer.alloc(0);
     try {
-      this.follow(chunk);
+      this.follow(bytes);
     } catch {
       // Not RESP (yet the client asked for it): it is between the two of them.
       this.isRaw = true;
-      this.pass(chunk, 0, chunk.length);
+      this.pass(bytes, 0, bytes.length);
     }
     if (this.phase === 'resetting') this.seekResetEnd(chunk);
   }
 
   tunnelClosed(): void {
     if (this.phase === 'leaving') return this.finish(this.held);
-    const canContinue =
-      this.phase === 'open' && this.isRepeatable && this.owed === 0 && !this.framer.isInFrame;
+    const isAnswered = this.owed === 0 && this.unconfirmed === 0 && !this.framer.isInFrame;
+    const canContinue = this.phase === 'open' && this.isRepeatable && isAnswered;
     if (!canContinue) return this.finish([]);
     this.phase = 'lost';
     this.options.lost();
@@ -160,24 +173,61 @@ export class KeptConnection implements TunnelReceiver {
       const start = pos;
       const began = !this.framer.isInFrame;
       pos = this.framer.scanFrame(chunk, pos, chunk.length);
-      const unasked = began && isMessage(chunk, start, pos, this.session.subscriptions.size > 0);
+      if (began && this.framer.isInFrame && this.isUnclear(chunk, start)) {
+        this.unjudged = Buffer.from(chunk.subarray(start));
+        this.framer = new ReplyFramer();
+        return this.pass(chunk, passed, start);
+      }
+      if (began) this.kind = this.judge(chunk, start, pos);
       if (this.framer.isInFrame) continue;
-      if (this.toSwallow > 0 && !isPublished(chunk, start, pos)) {
-        this.toSwallow -= 1;
+      if (this.kind === 'repeated') {
         this.pass(chunk, passed, start);
         passed = pos;
-      } else if (!unasked && this.owed > 0) {
-        this.owed -= 1;
-        if (this.owed === 0) this.mayWait = false;
       }
+      this.count();
     }
     this.pass(chunk, passed, chunk.length);
+  }
+
+  /** A frame has ended. */
+  private count(): void {
+    switch (this.kind) {
+      case 'message':
+        return;
+      case 'repeated':
+        this.toSwallow -= 1;
+        return;
+      case 'confirmation':
+        this.unconfirmed = Math.max(0, this.unconfirmed - 1);
+        return;
+      case 'reply':
+        // A subscription that is refused brings one error, however many names it had.
+        if (this.framer.frameType === ERROR_TYPE) this.unconfirmed = 0;
+        this.owed = Math.max(0, this.owed - 1);
+        if (this.owed === 0) this.mayWait = false;
+    }
+  }
+
+  private judge(chunk: Buffer, start: number, end: number): FrameKind {
+    if (isPublished(chunk, start, end)) return 'message';
+    if (this.toSwallow > 0) return 'repeated';
+    const isSubscriber = this.session.subscriptions.size > 0 || this.unconfirmed > 0;
+    if (!isMessage(chunk, start, end, isSubscriber)) return 'reply';
+    return this.unconfirmed > 0 && isConfirmation(chunk, start, end) ? 'confirmation' : 'message';
+  }
+
+  /** Too little of the frame at the chunk's end has come; what is to be swallowed must be seen whole. */
+  private isUnclear(chunk: Buffer, start: number): boolean {
+    if (this.toSwallow > 0) return !isPublished(chunk, start, chunk.length);
+    return chunk.length - start < MESSAGE_HEAD_BYTES;
   }
 
   private pass(chunk: Buffer, start: number, end: number): void {
     if (start === end) return;
     this.client.reply(chunk, start, end);
-    if (this.client.unreadBytes <= HIGH_WATER_BYTES) return;
+    // A subscriber that does not read is closed at its limit and so learns that it missed something; only a replica,
+    // which may rightly be slow over gigabytes, slows its source.
+    if (!this.isRaw || this.client.unreadBytes <= HIGH_WATER_BYTES) return;
     const { lease } = this;
     lease.pauseReading();
     this.client.whenDrained(() => lease.resumeReading());
@@ -231,7 +281,13 @@ function isSilent(effect: SessionEffect, args: readonly Buffer[]): boolean {
 
 /** A message rather than the confirmation of a (re-made) subscription. */
 function isPublished(chunk: Buffer, start: number, end: number): boolean {
-  return /^[*>]\d+\r\n\$\d+\r\n[ps]?message\r\n/.test(
-    chunk.toString('latin1', start, Math.min(end, start + 32)),
-  );
+  return /^[*>]\d+\r\n\$\d+\r\n[ps]?message\r\n/.test(headOf(chunk, start, end));
+}
+
+function isConfirmation(chunk: Buffer, start: number, end: number): boolean {
+  return /^[*>]\d+\r\n\$\d+\r\n[ps]?(un)?subscribe\r\n/.test(headOf(chunk, start, end));
+}
+
+function headOf(chunk: Buffer, start: number, end: number): string {
+  return chunk.toString('latin1', start, Math.min(end, start + MESSAGE_HEAD_BYTES));
 }

@@ -4,8 +4,8 @@ import { PUSH_TYPE } from '../resp/reply-framer.js';
 const ARRAY_TYPE = 42; // '*'
 const STATUS_TYPE = 43; // '+'
 const KINDS = /^\*\d+\r\n\$\d+\r\n(?:[ps]?message|[ps]?subscribe|[ps]?unsubscribe)\r\n/;
-/** Longest beginning that KINDS needs to see. */
-const HEAD_BYTES = 40;
+/** As much of a frame as must be seen to tell what it is. */
+export const MESSAGE_HEAD_BYTES = 40;
 
 /**
  * Whether the frame that begins at `start` answers no command: a push, or, for a RESP2 subscriber, an array of a
@@ -22,5 +22,5 @@ export function isMessage(
   if (type === STATUS_TYPE)
     return /^\+\d+\.\d+ \[/.test(chunk.toString('latin1', start, Math.min(end, start + 24)));
   if (type !== ARRAY_TYPE || !isSubscriber) return false;
-  return KINDS.test(chunk.toString('latin1', start, Math.min(end, start + HEAD_BYTES)));
+  return KINDS.test(chunk.toString('latin1', start, Math.min(end, start + MESSAGE_HEAD_BYTES)));
 }

@@ -19,14 +19,17 @@ export class Subscriptions {
     return FAMILIES.reduce((sum, family) => sum + this.names[family].size, 0);
   }
 
-  /** Follows one (P|S)SUBSCRIBE or (P|S)UNSUBSCRIBE. */
-  apply(command: string, args: readonly Buffer[]): void {
+  /** Follows one (P|S)SUBSCRIBE or (P|S)UNSUBSCRIBE, and returns how many confirmations the upstream will send. */
+  apply(command: string, args: readonly Buffer[]): number {
     const leaving = command.includes('unsubscribe');
     const names = this.names[command.replace('unsub', 'sub') as Family];
     const given = args.slice(1).map((name) => name.toString('latin1'));
+    // Who leaves everything is told so for each name, or once when there is none.
+    const confirmations = given.length > 0 ? given.length : Math.max(1, names.size);
     if (!leaving) given.forEach((name) => names.add(name));
     else if (given.length > 0) given.forEach((name) => names.delete(name));
     else names.clear();
+    return confirmations;
   }
 
   clear(): void {

@@ -1,6 +1,6 @@
 /**
  * A lane: one upstream connection that many clients share, and what keeps it there. While there is no connection, what
- * is sent waits here in order (bounded in time and bytes); then it goes out first. A lane never reorders: a client that
+ * is sent waits here in order (for at most `holdMs`, and senders are paused); then it goes out first. A lane never reorders: a client that
  * stays on one lane gets its replies in the order it asked.
  *
  *   client A ┐                 ┌ ready ──► UpstreamConnection.send
@@ -21,6 +21,8 @@ export interface LaneOptions {
   readonly connection: ConnectionOptions;
   readonly clock: Clock;
   readonly backoff: Backoff;
+  /** Stays connected while nobody uses it. */
+  readonly eager: boolean;
   /** How long a command waits for a connection. */
   readonly holdMs: number;
   /** A connection of this lane became ready, or was lost (with the reason). */
@@ -119,6 +121,11 @@ export class Lane {
     this.refuseQueued(Infinity, this.lastProblem);
   }
 
+  private connectSoon(): void {
+    if (this.isRetired || this.connection !== null || this.retry !== null) return;
+    this.retry = this.options.clock.after(this.options.backoff.next(), () => this.connect());
+  }
+
   private connect(): void {
     this.retry = null;
     this.connection = new UpstreamConnection(this.options.connection, {
@@ -149,15 +156,14 @@ export class Lane {
     this.lastProblem = cause;
     if (unsent.entries.length > 0) this.enqueue(unsent.bytes, unsent.entries);
     this.options.onChange(this, cause);
-    if (!this.isRetired) {
-      this.retry = this.options.clock.after(this.options.backoff.next(), () => this.connect());
-    }
+    if (this.options.eager || this.queue.length > 0) this.connectSoon();
     this.wakeSenders();
   }
 
   private enqueue(bytes: Buffer, entries: Queued['entries']): void {
     this.queue.push({ bytes, entries, since: this.options.clock.now() });
     this.queuedBytes += bytes.length;
+    this.connectSoon();
     this.expiry ??= this.options.clock.every(EXPIRY_CHECK_MS, () => {
       // Not away, only silent: as long as there is a reason for that, waiting is what Redis' own clients would do.
       if (this.connection?.isSilencedByOthers === true) return;

@@ -126,7 +126,7 @@ export class Upstream {
     }
     const { lanes } = group;
     const calm = lanes.filter((lane) => !lane.isCongested);
-    const room = this.laneCount < MAX_LANES || lanes.length === 0;
+    const room = this.laneCount < MAX_LANES || this.retireIdlest(group) || lanes.length === 0;
     const wanted = this.options.sharedLanes + (calm.length === 0 ? RELIEF_LANES : 0);
     if (lanes.length < wanted && room && (calm.length === 0 || group.next >= calm.length)) {
       const lane = this.newLane(identity, state);
@@ -149,12 +149,36 @@ export class Upstream {
     this.groups.clear();
   }
 
+  /** At the limit, the lane that has been idle for longest makes room. False: all others are in use. */
+  private retireIdlest(wanted: LaneGroup): boolean {
+    const now = this.options.clock.now();
+    let idlest: { lane: Lane; group: LaneGroup; idleMs: number } | null = null;
+    for (const group of this.groups.values()) {
+      if (group === wanted || group === this.groups.get(this.homeKey)) continue;
+      for (const lane of group.lanes) {
+        const idleMs = lane.idleForMs(now);
+        if (idleMs > (idlest?.idleMs ?? 0)) idlest = { lane, group, idleMs };
+      }
+    }
+    if (idlest === null) return false;
+    this.retire(idlest.lane, idlest.group);
+    return true;
+  }
+
+  private retire(lane: Lane, group: LaneGroup): void {
+    lane.retire();
+    group.lanes.splice(group.lanes.indexOf(lane), 1);
+  }
+
   private newLane(identity: Identity, state: ConnectionState): Lane {
-    const laneState = { ...FRESH_STATE, db: state.db, resp: state.resp, name: LANE_NAME };
+    // Under a client's own rights nothing is said that the client did not ask for (I8; ACL LOG would show it).
+    const name = identity === this.options.identity ? LANE_NAME : '';
+    const laneState = { ...FRESH_STATE, db: state.db, resp: state.resp, name };
     return new Lane({
       connection: this.connectionOptions('shared', identity, laneState),
       clock: this.options.clock,
       backoff: this.newBackoff(),
+      eager: laneKey(identity, state) === this.homeKey,
       holdMs: this.options.holdMs,
       onChange: (_, cause) => this.noteChange(cause),
       onDelivered: this.options.onDelivered,
@@ -211,10 +235,7 @@ export class Upstream {
     for (const [key, group] of this.groups) {
       if (key === this.homeKey) continue;
       const idle = group.lanes.filter((lane) => lane.idleForMs(now) > LANE_IDLE_MS);
-      for (const lane of idle) {
-        lane.retire();
-        group.lanes.splice(group.lanes.indexOf(lane), 1);
-      }
+      for (const lane of idle) this.retire(lane, group);
       if (group.lanes.length === 0) this.groups.delete(key);
     }
   }

@@ -30,6 +30,8 @@ export interface CaseGroup {
   readonly reset: 'nothing' | 'keys' | 'all';
   /** Whether its effect depends on chance or time, so that the key space may differ afterwards. */
   readonly diverges: boolean;
+  /** Whether it may stand in a pipeline, where what it does is seen by the cases after it. */
+  readonly isPipelined: boolean;
 }
 
 const CHANGES_CONNECTION =
@@ -37,6 +39,9 @@ const CHANGES_CONNECTION =
 
 /** After chance decided (SPOP) or the clock named an id (XADD), the digests differ. */
 const DIVERGES = /^(spop|xadd|eval|evalsha|restore|migrate|debug)$/;
+
+/** What these leave behind depends on the millisecond in which they ran: EXPIRE … GT would see it. */
+const CLOCKED = /^p?expire$/;
 
 /** The cases of every entry, without duplicates. */
 export function caseGroups(table: readonly CommandEntry[], dumps: Dumps): CaseGroup[] {
@@ -46,12 +51,15 @@ export function caseGroups(table: readonly CommandEntry[], dumps: Dumps): CaseGr
 function groupOf(entry: CommandEntry, dumps: Dumps): CaseGroup {
   const isScripting = entry.group === 'scripting' || entry.group === 'server';
   const writes = !entry.flags.has('readonly') || entry.flags.has('write');
+  const connection = CHANGES_CONNECTION.test(entry.name) ? 'own' : 'shared';
+  const diverges = DIVERGES.test(entry.name);
   return {
     entry,
     cases: distinct(casesOf(entry, dumps)),
-    connection: CHANGES_CONNECTION.test(entry.name) ? 'own' : 'shared',
+    connection,
     reset: isScripting ? 'all' : writes ? 'keys' : 'nothing',
-    diverges: DIVERGES.test(entry.name),
+    diverges,
+    isPipelined: connection === 'shared' && !diverges && !CLOCKED.test(entry.name),
   };
 }
 

@@ -31,17 +31,25 @@ for (const [fault, target, command] of [
   ['a status becomes a bulk string', targets.statusConfusingForwarder, 'set'],
   ['an integer above 2^53 is rounded', targets.roundingForwarder, 'incrby'],
   ['a write reaches another key', targets.changingForwarder, 'set'],
-  ['a closed connection stays open', targets.clingingForwarder, 'quit'],
-  ['set replies in RESP3 become arrays', targets.flatteningForwarder, 'smembers'],
+    ['set replies in RESP3 become arrays', targets.flatteningForwarder, 'smembers'],
 ] as const) {
   test(`the checker notices when ${fault}`, async (t) => {
     const { pair, groups } = await prepare(t, target);
     const chosen = groups.filter(({ entry }) => entry.name === command);
-    const found = await runSingle(pair.speaking(3), everyNth(chosen, 3));
-    found.push(...(await runSingle(pair, everyNth(chosen, 3))));
+    const found = [
+      ...(await runSingle(pair, chosen)),
+      ...(await runSingle(pair.speaking(3), chosen)),
+    ];
     assert.ok(found.length > 0, 'found nothing');
   });
 }
+
+test('the checker notices when a closed connection stays open', async (t) => {
+  const { pair, groups } = await prepare(t, targets.clingingForwarder);
+  const quit = groups.filter(({ entry }) => entry.name === 'quit');
+  const once = quit.map((group) => ({ ...group, cases: group.cases.slice(0, 1) }));
+  assert.ok((await runSingle(pair, once)).length > 0, 'found nothing');
+});
 
 test('the checker notices when a request that comes in pieces is garbled', async (t) => {
   const { pair } = await prepare(t, targets.chunkBoundForwarder);

@@ -67,8 +67,8 @@ export async function runPipelines(
 }
 
 /** Cases that leave connection and key space predictable and never wait for ever. */
-function pipelinable({ entry, cases, connection, diverges }: CaseGroup): Case[] {
-  if (connection === 'own' || diverges) return [];
+function pipelinable({ entry, cases, isPipelined }: CaseGroup): Case[] {
+  if (!isPipelined) return [];
   return cases.filter(({ label }) => label !== 'by hand' || !entry.flags.has('blocking'));
 }
 

@@ -85,7 +85,7 @@ export const MASKS: readonly Mask[] = [
     hide: unordered,
   },
   {
-    commands: ['scan', 'sscan'],
+    commands: ['scan', 'sscan', 'hscan', 'zscan'],
     what: 'cursor and elements of one page; a scenario compares whole iterations',
     reason: HASH_ORDER,
     hide: page,
@@ -211,7 +211,7 @@ function positiveNumbers(reply: Reply): Reply {
 function page(reply: Reply): Reply {
   if (!('items' in reply) || reply.items === null) return reply;
   const hidden = reply.items.map((item) =>
-    'items' in item ? { ...item, items: [] } : ({ ...item, text: '<cursor>' }),
+    'items' in item ? { ...item, items: [] } : { ...item, text: '<cursor>' },
   );
   return { ...reply, items: hidden };
 }

@@ -24,7 +24,7 @@ export function escaped(bytes: Buffer | string): string {
       ? text
       : `${text.slice(0, 250)}<${text.length - 350} more>${text.slice(-100)}`;
   const quoted = JSON.stringify(shown).replaceAll('\\u0000', '\\0');
-   
+
   return quoted.replace(/[\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
 }
 

@@ -32,6 +32,7 @@ interface Step {
 const CONTAINERS =
   /^(acl|client|cluster|command|config|function|latency|memory|module|object|pubsub|script|slowlog|xgroup|xinfo)$/;
 const QUIET_MS = 60;
+const CLOSING_MS = 1_500;
 const UNTIL_MS = 3_000;
 
 /** One run of a scenario on one side. */
@@ -120,7 +121,7 @@ export class Actor {
 
   /** Records everything up to the closing of the connection, and that it closes. */
   async closes(): Promise<void> {
-    const rest = await this.#client.readUntilClose(this.#stage.patienceMs).catch(() => null);
+    const rest = await this.#client.readUntilClose(CLOSING_MS).catch(() => null);
     const text = rest?.toString('latin1') ?? '';
     this.#record('', { frames: [], ending: rest === null ? 'silent' : 'closed', rest: text });
   }

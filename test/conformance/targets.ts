@@ -31,7 +31,7 @@ export const statusConfusingForwarder: Target = forwarder((reply) =>
 export const roundingForwarder: Target = forwarder((reply) =>
   replaceLatin1(
     reply,
-    /^:(-?\d{17,})\r\n/g,
+    /^:(-?\d{16,})\r\n/g,
     (_, digits: string) => `:${BigInt(Number(digits))}\r\n`,
   ),
 );

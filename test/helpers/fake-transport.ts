@@ -37,9 +37,9 @@ export class FakeStream implements ByteStream {
     this.handlers.onOpen();
     return this;
   }
-  /** One chunk arrives. */
-  say(text: string): void {
-    this.handlers.onData(Buffer.from(text, 'latin1'));
+  /** One chunk arrives; returns what the owner says of it. */
+  say(text: string): boolean | void {
+    return this.handlers.onData(Buffer.from(text, 'latin1'));
   }
   /** The other side is gone. */
   close(cause: Error | null = null): void {

@@ -66,6 +66,8 @@ export class TestConnection {
   readonly events: string[] = [];
   /** How often receivers were told to write. */
   deliveries = 0;
+  /** What they then say of the chunk. */
+  isRetained = false;
   lost: { cause: Error; unsent: Unsent } | null = null;
 
   constructor(options: TestConnectionOptions = {}) {
@@ -82,7 +84,10 @@ export class TestConnection {
           this.events.push(`lost: ${cause.message}`);
         },
         onDrain: () => this.events.push('drain'),
-        onDelivered: () => void (this.deliveries += 1),
+        onDelivered: () => {
+          this.deliveries += 1;
+          return this.isRetained;
+        },
       },
     );
     this.stream = transport.last;

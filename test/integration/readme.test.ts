@@ -64,6 +64,8 @@ class Session {
   #sidecar: Sidecar | null = null;
   #cli: ChildProcessWithoutNullStreams | null = null;
   #printed = '';
+  /** Shared connections that the sidecar had while Redis was well. */
+  #lanes = 0;
 
   constructor(
     private readonly t: TestContext,
@@ -76,6 +78,7 @@ class Session {
     if (here.startsWith('npm start')) return this.#start(here, expected);
     if (here.startsWith('redis-server ')) return this.#startRedis();
     if (here === `redis-cli -p ${this.#sidecar?.port}`) return this.#openCli();
+    this.#lanes ||= await this.#connectedLanes();
     const shell = here.replace('dist/main.js', mainFile());
     const { stdout, stderr } = await run('bash', ['-c', shell], {
       env: { ...process.env, RESPOOL_ADMIN: `127.0.0.1:${this.#sidecar?.adminPort}` },
@@ -103,14 +106,14 @@ class Session {
   /** A daemon would outlive a test that is killed, so here it is a child. Waits until the sidecar has noticed it. */
   async #startRedis(): Promise<void> {
     await startRedis(this.t, { port: this.redisPort });
-    const sidecar = this.#sidecar;
-    if (sidecar === null) return;
-    await eventually('the sidecar has all its lanes again', async () => {
-      const { upstream } = JSON.parse((await sidecar.admin('/status')).body) as {
-        upstream: { connected: boolean; lanes: number };
-      };
-      return upstream.connected && upstream.lanes >= 2;
-    });
+    const isBack = async (): Promise<boolean> => (await this.#connectedLanes()) === this.#lanes;
+    if (this.#sidecar !== null) await eventually('the sidecar has its lanes again', isBack);
+  }
+
+  async #connectedLanes(): Promise<number> {
+    const { body } = (await this.#sidecar?.admin('/status')) ?? { body: '{"upstream":{}}' };
+    const { upstream } = JSON.parse(body) as { upstream: { connected: boolean; lanes: number } };
+    return upstream.connected ? upstream.lanes : 0;
   }
 
   #openCli(): void {

@@ -62,15 +62,29 @@ test('what a slow reader has not taken does not pin the chunks that it came in',
   const written: Uint8Array[] = [];
   const { socket } = client;
   const write = socket.write.bind(socket);
-  socket.write = ((bytes: Uint8Array) => {
+  socket.write = (bytes: Uint8Array) => {
     written.push(bytes);
     return write(bytes);
-  });
+  };
   const chunk = Buffer.alloc(64 * 1024, 'y');
   client.connection.reply(chunk, 10, 20);
   client.outbox.flush();
   assert.equal(written.length, 1);
   assert.notEqual(written[0]!.buffer, chunk.buffer);
+});
+
+test('a chunk is free again once its client has taken it, and only then', async () => {
+  const client = new TestClient({ outputLimitBytes: 10 * 1024 * 1024 });
+  const small = Buffer.from('+OK\r\n');
+  client.reading();
+  await client.reply('+OK\r\n');
+  assert.equal(client.outbox.takeRetaining(), false);
+  client.stopReading();
+  await client.reply(`$100000\r\n${'x'.repeat(100_000)}\r\n`);
+  client.outbox.takeRetaining();
+  client.connection.reply(small, 0, small.length);
+  client.outbox.flush();
+  assert.equal(client.outbox.takeRetaining(), true);
 });
 
 test('who lags is told to be drained once the client has read', async () => {

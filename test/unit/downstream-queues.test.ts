@@ -169,3 +169,12 @@ test('flushing soon means once, at the end of the tick', () => {
     assert.equal(flushes, tick);
   }
 });
+
+test('that a chunk is still referred to is told once', () => {
+  const outbox = new Outbox(new FakeClock());
+  assert.equal(outbox.takeRetaining(), false);
+  outbox.retains();
+  outbox.retains();
+  assert.equal(outbox.takeRetaining(), true);
+  assert.equal(outbox.takeRetaining(), false);
+});

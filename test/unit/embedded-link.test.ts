@@ -44,7 +44,9 @@ function recorded(): ByteStreamHandlers & { events: string[] } {
   return {
     events,
     onOpen: () => events.push('open'),
-    onData: (chunk) => events.push(`data ${chunk.length > 20 ? chunk.length : chunk.toString()}`),
+    onData: (chunk) => {
+      events.push(`data ${chunk.length > 20 ? chunk.length : chunk.toString()}`);
+    },
     onDrain: () => events.push('drain'),
     onClose: (cause) => events.push(`close ${cause === null ? 'null' : cause.message}`),
   };

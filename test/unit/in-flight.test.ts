@@ -32,6 +32,29 @@ test('neighbours share an entry only when everything about them is the same', ()
   assert.equal(fifo.commands, 9);
 });
 
+test('the newest can be taken back, also a part of an entry, oldest first', () => {
+  const [a, b] = [new RecordingReceiver(), new RecordingReceiver()];
+  const fifo = new InFlight();
+  for (let wrapped = 0; wrapped < 60; wrapped += 1) {
+    fifo.push(a, 1, wrapped, PROMPT);
+    fifo.completeHead(1);
+  }
+  fifo.push(a, 3, 100, PROMPT);
+  fifo.push(b, 2, 100, SLOW);
+  fifo.push(a, 1, 100, BLOCKING);
+  const tail = fifo.takeTail(5);
+  assert.deepEqual(
+    tail.map(({ receiver, count, patience }) => [receiver === a ? 'a' : 'b', count, patience]),
+    [
+      ['a', 2, PROMPT],
+      ['b', 2, SLOW],
+      ['a', 1, BLOCKING],
+    ],
+  );
+  assert.deepEqual([fifo.size, fifo.commands, fifo.headCount()], [1, 1, 1]);
+  assert.deepEqual(fifo.takeTail(0), []);
+});
+
 /** The same, written plainly. */
 class Model {
   entries: { receiver: RecordingReceiver; count: number; sentAt: number; patience: Patience }[] =

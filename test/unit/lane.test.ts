@@ -24,7 +24,7 @@ class TestLane {
   readonly changes: string[] = [];
   readonly lane: Lane;
 
-  constructor(state = FRESH_STATE) {
+  constructor({ state = FRESH_STATE, eager = true } = {}) {
     const { clock, transport, silence } = this;
     this.lane = new Lane({
       connection: connectionOptions({ clock, transport, silence, state, slowTimeoutMs: 60_000 }),
@@ -36,6 +36,7 @@ class TestLane {
         jitter: 0,
         random: () => 0,
       }),
+      eager,
       holdMs: HOLD_MS,
       onChange: (_, cause) =>
         this.changes.push(cause === null ? 'ready' : `lost: ${cause.message}`),
@@ -124,7 +125,7 @@ test('the reason of a refusal is why there is no connection', () => {
 });
 
 test('a silence that is explained is waited out, also by those who wait for the greeting', () => {
-  const { clock, stream, silence, send } = new TestLane({ ...FRESH_STATE, db: 1 });
+  const { clock, stream, silence, send } = new TestLane({ state: { ...FRESH_STATE, db: 1 } });
   silence.pauseUntil(clock.now() + 30_000);
   stream.open();
   const receiver = new RecordingReceiver();
@@ -155,6 +156,19 @@ test('a lost lane tries again with growing pauses, and at once from the first af
   lose();
   assert.deepEqual(pauses, [50, 100, 200, 50]);
   assert.deepEqual(changes.slice(-2), ['ready', 'lost: refused']);
+});
+
+test('a lane that is not kept ready comes back when somebody needs it', () => {
+  const { transport, clock, send } = new TestLane({ eager: false }).connected();
+  transport.last.close();
+  clock.advance(100_000);
+  assert.equal(transport.streams.length, 1);
+  const receiver = new RecordingReceiver();
+  send(receiver, 'PING');
+  clock.advance(RETRY_MS);
+  transport.last.open();
+  clock.endTick();
+  assert.deepEqual(transport.last.sentCommands(), ['PING']);
 });
 
 test('I5: when the connection dies, what was sent is lost and what was not goes out on the next', () => {

@@ -65,7 +65,7 @@ class TestPool {
   /** A holder that asked; `lease` is set when it was served at once. */
   readonly acquire = (
     identity: Identity = this.nobody,
-    state: ConnectionState = FRESH_STATE,
+    state: ConnectionState | null = FRESH_STATE,
   ): Holder => {
     const holder = new Holder();
     holder.lease = this.pool.acquire(identity, state, holder);
@@ -117,6 +117,28 @@ test('of several idle ones that is taken which needs no commands', () => {
   pool.release(a.lease);
   pool.release(b.lease);
   assert.equal(acquire(nobody, { ...FRESH_STATE, db: 5 }).lease, a.lease);
+});
+
+test('whoever takes any state is given the connection without a word on it', () => {
+  const { pool, transport, clock, lent, acquire, nobody } = new TestPool();
+  const first = lent();
+  first.lease.adopt({ ...FRESH_STATE, db: 5 });
+  clock.endTick();
+  transport.last.say('+OK\r\n');
+  transport.last.sent();
+  pool.release(first.lease);
+  assert.equal(acquire(nobody, null).lease, first.lease);
+  clock.endTick();
+  assert.equal(transport.last.sent(), '');
+});
+
+test('a connection that was asked to hang up is no failure when it does', () => {
+  const { transport, lent, changes } = new TestPool();
+  const holder = lent();
+  holder.lease.expectsClose = true;
+  transport.last.close();
+  assert.deepEqual(changes, ['ready']);
+  assert.equal(holder.events.length, 2);
 });
 
 test('I8: a connection is never lent to somebody else', () => {

@@ -302,3 +302,13 @@ test('slow commands of a lost connection explain nothing any more', () => {
   connection.fail(new Error('gone'));
   assert.equal(silence.slowCommands, 0);
 });
+
+test('the stream is told whether somebody still refers to its chunk', () => {
+  for (const answer of [true, false]) {
+    const test = new TestConnection().opened();
+    test.isRetained = answer;
+    test.send(new RecordingReceiver(), 'PING');
+    test.clock.endTick();
+    assert.equal(test.stream.say('+PONG\r\n'), answer);
+  }
+});
