@@ -9,7 +9,7 @@ import { runCli } from './cli/run.js';
 import { createSidecar, dialUpstream } from './sidecar.js';
 
 // Bytes in transit are external memory that dies within a tick. V8 answers each 64 MB of it by marking its small heap
-// bit by bit, on both cores: with 1 MB values that was more than half of all CPU time (docs/decisions). Marking it in
+// bit by bit, on both cores: with 1 MB values that was more than half of all CPU time (docs/decisions/0011). Marking it in
 // one go, when it must, takes a few milliseconds.
 setFlagsFromString('--no-incremental-marking');
 

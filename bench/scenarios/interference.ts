@@ -3,6 +3,7 @@
  * writes a value of 100 MB over and over. The question is not how slow the small ones get (three processes that copy
  * share the machine's cores), but whether a proxy holds them up longer than Redis does.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { ManagedProcess } from '../../test/helpers/child-process.js';
 import { connectRaw } from '../../test/helpers/raw-client.js';
 import { benchmarkArguments, put, type Load } from '../load.js';
@@ -18,9 +19,16 @@ interface Sample extends Latencies {
 }
 
 const TARGETS: readonly TargetName[] = ['direct', 'HAProxy', 'twemproxy', 'respool', 'other build'];
-const SUBJECTS = ['no large value', 'large GETs', 'large SETs'] as const;
+/** What goes on beside the small GETs. */
+const SUBJECTS = ['nothing else', 'one large GET', 'large GETs', 'large SETs'] as const;
+type Subject = (typeof SUBJECTS)[number];
+
 const LARGE_BYTES = 100_000_000;
 const DURATION_MS = 4_000;
+/** One large GET is over soon; among more small ones its effect would drown. */
+const DURATION_OF_ONE_MS = 1_000;
+/** A loop is measured when it has been running for a while: its beginning is the row "one large GET". */
+const LEAD_MS = 1_000;
 const SMALL_CLIENTS = 8;
 const FOR_EVER = 1_000_000_000;
 
@@ -42,9 +50,9 @@ export const interference: Scenario = {
       );
       return {
         method:
-          `Medians of ${settings.rounds} rounds. One small GET every millisecond, on ${SMALL_CLIENTS} connections, ` +
-          `for ${format(scaled(settings, DURATION_MS))} ms; beside it one client that transfers ` +
-          `${format(large.valueBytes)} bytes again and again.`,
+          `Medians of ${settings.rounds} rounds. One small GET every millisecond, on ${SMALL_CLIENTS} connections; ` +
+          `beside it one other client that transfers ${format(large.valueBytes)} bytes, once (the small ones are watched ` +
+          `for ${DURATION_OF_ONE_MS} ms) or again and again (for ${DURATION_MS} ms, from when that has been going on for a while).`,
         table: table(
           ['', 'p50 ms', 'p99 ms', 'max ms', 'large values/s'],
           SUBJECTS.flatMap((subject) => rowsOf(results, subject)),
@@ -60,18 +68,20 @@ export const interference: Scenario = {
 async function observe(
   target: Target,
   redis: Target,
-  subject: (typeof SUBJECTS)[number],
+  subject: Subject,
   settings: Settings,
 ): Promise<Sample> {
   const load = largeLoad(settings);
+  const isLoop = subject === 'large GETs' || subject === 'large SETs';
   const noise = startNoise(target, subject, load);
   try {
+    if (isLoop) await pause(scaled(settings, LEAD_MS));
     const before = await bytesMoved(redis);
     const startedAt = performance.now();
-    const durationMs = scaled(settings, DURATION_MS, 50);
+    const durationMs = scaled(settings, isLoop ? DURATION_MS : DURATION_OF_ONE_MS, 50);
     const latencies = await askEveryMillisecond(target.port, SMALL_CLIENTS, durationMs);
     const seconds = (performance.now() - startedAt) / 1000;
-    const values = Math.round(((await bytesMoved(redis)) - before) / load.valueBytes);
+    const values = ((await bytesMoved(redis)) - before) / load.valueBytes;
     return { ...latencies, largePerSecond: values / seconds };
   } finally {
     await noise?.stop('SIGKILL');
@@ -79,14 +89,11 @@ async function observe(
 }
 
 /** The client with the large value, in a process of its own; null for silence. */
-function startNoise(
-  target: Target,
-  subject: (typeof SUBJECTS)[number],
-  load: Load,
-): ManagedProcess | null {
-  if (subject === 'no large value') return null;
-  const command = subject === 'large GETs' ? 'get' : 'set';
-  const args = benchmarkArguments(target.port, { ...load, command, requests: FOR_EVER });
+function startNoise(target: Target, subject: Subject, load: Load): ManagedProcess | null {
+  if (subject === 'nothing else') return null;
+  const command = subject === 'large SETs' ? 'set' : 'get';
+  const requests = subject === 'one large GET' ? 1 : FOR_EVER;
+  const args = benchmarkArguments(target.port, { ...load, command, requests });
   return new ManagedProcess({ file: 'redis-benchmark', args: [...args, '-q'], cwd: '/' });
 }
 
@@ -115,7 +122,7 @@ function rowsOf(results: Results<Sample>, subject: string): string[][] {
 
 function goalOf(results: Results<Sample>, subject: string): Goal {
   return {
-    what: `100 MB, ${subject}: p99 of small GETs over that of Redis itself`,
+    what: `100 MB, ${subject}: p99 of small GETs over Redis' own`,
     bound: 'at most',
     wanted: 1,
     measured: results.medianOfRounds(

@@ -21,6 +21,8 @@ export const CLIENT_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map(
     'no-touch': 'sticky',
     // May mean the connection it runs on: kept apart from the shared ones for its duration.
     kill: 'apart',
+    // Must not stand behind what the pause holds back.
+    unpause: 'urgent',
     capa: 'sticky',
     'import-source': 'sticky',
   } as const satisfies Record<string, SessionEffect>),

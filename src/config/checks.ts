@@ -51,15 +51,22 @@ const UPSTREAM_TLS = [
 
 const CHECKS: readonly Check[] = [
   upstreamIsSpoken,
+  listenersSpeakPlainText,
   userHasPassword,
   protectedMode,
   listenIsUnambiguous,
   upstreamIsNotOurselves,
   (subject) => certificateHasKey(subject, 'upstream-tls-cert', 'upstream-tls-key'),
-  (subject) => certificateHasKey(subject, 'tls-cert', 'tls-key'),
   tlsIsAskedFor,
   wasmFitsItsAddressSpace,
 ];
+
+/** Options of later versions are accepted, but nobody who asks for encryption may be served without. */
+function listenersSpeakPlainText({ isGiven }: Subject): string | null {
+  const given = (['tls-cert', 'tls-key', 'tls-ca'] as const).filter(isGiven);
+  if (given.length === 0) return null;
+  return `${given.join(', ')}: this version cannot listen with TLS yet; listen on loopback or a unix socket, or put a TLS terminator in front`;
+}
 
 function upstreamIsSpoken({ values: { upstream } }: Subject): string | null {
   if (isSpoken(upstream)) return null;

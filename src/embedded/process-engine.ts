@@ -100,6 +100,7 @@ class ProcessEngine implements EmbeddedEngine {
       const server = await spawnServer(
         this.options.programs ?? PROGRAMS,
         this.settings(directory),
+        directory,
         (line) => {
           lastLines.add(line);
           logger.debug('embedded engine says', { line });

@@ -21,7 +21,8 @@ const STOP_PATIENCE_MS = 5_000;
 
 /**
  * Runs "$@" beside a reader of our end of a pipe. A killed parent tells its children nothing, but its pipes close: the
- * reader then ends the server, so that no orphan keeps the memory. The shell ends with the server's exit code.
+ * reader then ends the server, so that no orphan keeps the memory. "$0" is the server's private directory, removed when
+ * nobody else is left to do it. The shell ends with the server's exit code.
  */
 const ENDS_WITH_US = `exec 3<&0
 "$@" 3<&- </dev/null & server=$!
@@ -30,17 +31,22 @@ exec 3<&-
 wait $server
 code=$?
 kill $reader 2>/dev/null
+rm -rf -- "$0"
 exit $code`;
 
-/** Starts the first of `programs` that exists. Throws an EmbeddedEngineError when none does. */
+/**
+ * Starts the first of `programs` that exists. Throws an EmbeddedEngineError when none does. `directory` is removed when
+ * the server has ended.
+ */
 export async function spawnServer(
   programs: readonly string[],
   args: readonly string[],
+  directory: string,
   onLine: (line: string) => void,
   clock: Clock,
 ): Promise<ServerProcess> {
   for (const program of programs) {
-    if (await exists(program)) return start(program, args, onLine, clock);
+    if (await exists(program)) return start(program, args, directory, onLine, clock);
   }
   throw new EmbeddedEngineError(
     `no ${programs.join(' or ')} on PATH: install one, or use --embedded-engine wasm, which needs none`,
@@ -60,10 +66,11 @@ async function exists(program: string): Promise<boolean> {
 function start(
   program: string,
   args: readonly string[],
+  directory: string,
   onLine: (line: string) => void,
   clock: Clock,
 ): ServerProcess {
-  const child = spawn('/bin/sh', ['-c', ENDS_WITH_US, 'sh', program, ...args], {
+  const child = spawn('/bin/sh', ['-c', ENDS_WITH_US, directory, program, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // A process group of its own: Ctrl-C is for us, who drain first and then end the server.
     detached: true,

@@ -1,14 +1,20 @@
 /** Receivers for a single command whose reply means something to the session, between the upstream and its owner. */
 import { CONFIRMATION_BYTES } from '../session/session.js';
 import type { ReplyReceiver } from '../upstream/receiver.js';
+import { unavailable, unknownOutcome } from './errors.js';
 
-/** Passes the reply on untouched, and shows its beginning to `confirm` before the owner hears that it is complete. */
+/**
+ * Passes the reply on untouched, and shows its beginning to `confirm` before the owner hears that it is complete. Instead,
+ * `lost` may be called, before the owner hears of it: with the error that takes the reply's place, or null when a part of
+ * the reply has been passed on.
+ */
 export class ConfirmingReceiver implements ReplyReceiver {
   private head: Buffer = Buffer.alloc(0);
 
   constructor(
     protected readonly owner: ReplyReceiver,
     private readonly confirm: (reply: Buffer) => void,
+    private readonly lost: (error: Buffer | null) => void,
   ) {}
 
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
@@ -21,9 +27,11 @@ export class ConfirmingReceiver implements ReplyReceiver {
   }
 
   lose(count: number, midReply: boolean, cause: Error): void {
+    this.lost(midReply ? null : unknownOutcome(cause));
     this.owner.lose(count, midReply, cause);
   }
   refuse(count: number, cause: Error): void {
+    this.lost(unavailable(cause));
     this.owner.refuse(count, cause);
   }
 
@@ -38,8 +46,9 @@ export class ReplacingReceiver extends ConfirmingReceiver {
     owner: ReplyReceiver,
     private readonly replacement: Buffer,
     confirm: (reply: Buffer) => void,
+    lost: (error: Buffer | null) => void,
   ) {
-    super(owner, confirm);
+    super(owner, confirm, lost);
   }
 
   protected override deliver(

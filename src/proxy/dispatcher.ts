@@ -291,7 +291,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (isSetting(effect) && this.outstanding > 0) return false;
     const lease = this.borrow(effect === 'urgent');
     if (lease === null) return false;
-    if (lease instanceof Error) return this.answerHere(this.denyPinned(effect, lease));
+    if (lease instanceof Error) return this.denyPinned(effect, unavailable(lease));
     // Anywhere else but here, behind nothing of its own, the connection is old enough (and a transaction would queue it).
     if (effect === 'wait' && this.outstanding === 0 && this.session.isClean)
       this.link.sendOnLease(SWALLOW, PING, 0, PING.length, 1, PROMPT);
@@ -312,7 +312,11 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private receiverFor(effect: SessionEffect, args: readonly Buffer[]): ReplyReceiver {
     if (effect === 'apart' || effect === 'wait' || effect === 'urgent') return this;
     if (effect !== 'blocking') {
-      return new ConfirmingReceiver(this, (reply) => this.confirm(effect, args, reply));
+      return new ConfirmingReceiver(
+        this,
+        (reply) => this.confirm(effect, args, reply),
+        (error) => this.unconfirmed(effect, error),
+      );
     }
     if (this.outstanding > 0 || this.session.transaction !== 'none') return this;
     this.blocked = BlockedCommand.from(args, {
@@ -405,21 +409,34 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   /** The WATCH was lost with its connection: nobody knows whether a key changed, so EXEC says that one did. */
   private failExec(): boolean {
     const nil = NIL_EXEC[this.session.state.resp];
-    const receiver = new ReplacingReceiver(this, nil, (reply) =>
-      this.confirm('discard', [], reply),
+    const receiver = new ReplacingReceiver(
+      this,
+      nil,
+      (reply) => this.confirm('discard', [], reply),
+      (error) => this.unconfirmed('discard', error),
     );
     this.outstanding += 1;
     this.link.sendOnLease(receiver, DISCARD_COMMAND, 0, DISCARD_COMMAND.length, 1, PROMPT);
     return true;
   }
 
-  /** No connection for it. What follows MULTI must then not run by itself. */
-  private denyPinned(effect: SessionEffect, cause: Error): Buffer {
-    if (effect === 'multi') {
-      this.session.transaction = 'broken';
-      this.reposition();
+  /** No connection for it. */
+  private denyPinned(effect: SessionEffect, error: Buffer): boolean {
+    this.unconfirmed(effect, error);
+    return this.answerHere(error);
+  }
+
+  /**
+   * Nobody will ever know what became of a command that changes the session; `error` is what its client is told. What it
+   * sent behind it must not run anywhere else than it believes: not outside the transaction, nor in another database.
+   */
+  private unconfirmed(effect: SessionEffect, error: Buffer | null): void {
+    if (effect === 'multi') this.session.transaction = 'broken';
+    if (effect === 'exec' || effect === 'discard') this.session.endTransaction();
+    if (effect === 'auth' || effect === 'hello' || effect === 'select') {
+      this.connection.finish(error);
     }
-    return unavailable(cause);
+    this.reposition();
   }
 
   private unlock(command: Special): boolean {
@@ -445,11 +462,12 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (lease === null) return false;
     if (lease instanceof Error) return this.answerHere(unavailable(lease));
     const before = this.session.identity;
-    const receiver = new ConfirmingReceiver(this, (reply) => {
+    const confirm = (reply: Buffer): void => {
       this.confirm(effect, args, reply);
       if (this.session.identity !== before) this.gate.open();
       this.reposition();
-    });
+    };
+    const receiver = new ConfirmingReceiver(this, confirm, () => undefined);
     this.outstanding += 1;
     this.link.sendOnLease(receiver, frame, 0, frame.length, 1, PROMPT);
     return true;
@@ -473,9 +491,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   /** CLIENT PAUSE makes the upstream silent for a stated time, on every connection. */
   private noteSilence(commandId: number, args: readonly Buffer[]): void {
     if (COMMANDS[commandId]!.name !== 'client') return;
-    const { silence, clock } = this.context;
+    const { silence } = this.context;
     const pauseMs = Number(args[2]?.toString('latin1'));
-    if (subcommand(args) === 'pause' && pauseMs > 0) silence.pauseUntil(clock.now() + pauseMs);
+    if (subcommand(args) === 'pause' && pauseMs > 0) silence.pauseFor(pauseMs);
     if (subcommand(args) === 'unpause') silence.unpause();
   }
 

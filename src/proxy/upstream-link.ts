@@ -166,7 +166,9 @@ export class UpstreamLink implements LeaseHolder {
 
   /** The moment to move to a calmer lane, or to a connection of its own. */
   private choosePlace(): void {
-    if (this.isHeavy && this.borrow() !== null) return;
+    // While the upstream is paused, one held-back write would hold back everybody behind it on a lane.
+    const goesAlone = this.isHeavy || this.context.silence.isPaused;
+    if (goesAlone && this.borrow() !== null) return;
     // None at hand: the one that is being opened will be idle by the next time.
     this.stopAsking();
     if (this.lane === null || this.lane.isRetired || this.lane.isCongested) {

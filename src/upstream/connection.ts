@@ -37,6 +37,8 @@ const GATHER_BUFFER_BYTES = 32 * 1024;
 const JOIN_LIMIT_BYTES = 16 * 1024;
 /** A reply longer than this keeps its lane busy; see `isCongested`. */
 const LARGE_REPLY_BYTES = 256 * 1024;
+/** Silence after which a lane is held up, as by CLIENT PAUSE or a command that takes long. */
+const HELD_UP_MS = 200;
 
 /** What is counted on the way. Plain numbers, added to on the hot path. */
 export interface UpstreamTraffic {
@@ -105,6 +107,8 @@ export class UpstreamConnection {
   private flushPlanned = false;
   private tickStart = 0;
 
+  /** Nothing has come for a while although something is owed; looked at now and then. */
+  private isHeldUp = false;
   private slowHere = 0;
   private lastProgressAt: number;
   private pendingAtLastCheck = 0;
@@ -142,11 +146,11 @@ export class UpstreamConnection {
   }
   /** The upstream let us connect and is silent over something it was told: waiting longer makes sense. */
   get isSilencedByOthers(): boolean {
-    return this.inFlight.size > 0 && this.options.silence.isExplained(this.options.clock.now());
+    return this.inFlight.size > 0 && this.options.silence.isExplained;
   }
-  /** A long reply is on its way: whoever sends now waits behind it. */
+  /** A long reply is on its way, or the first command in flight is held up: whoever sends now waits behind it. */
   get isCongested(): boolean {
-    return this.framer.unfinishedBytes > LARGE_REPLY_BYTES;
+    return this.framer.unfinishedBytes > LARGE_REPLY_BYTES || this.isHeldUp;
   }
 
   /**
@@ -279,6 +283,7 @@ export class UpstreamConnection {
   private onData(chunk: Buffer): boolean | void {
     const now = this.options.clock.now();
     this.lastProgressAt = now;
+    this.isHeldUp = false;
     this.options.traffic.upstreamBytesIn += chunk.length;
     this.deliver(chunk, now);
     return this.events.onDelivered();
@@ -331,6 +336,8 @@ export class UpstreamConnection {
         ? this.options.slowTimeoutMs
         : this.options.timeoutMs;
     const since = this.inFlight.size === 0 ? 0 : this.inFlight.headSentAt();
+    this.isHeldUp =
+      this.inFlight.size > 0 && now - Math.max(this.lastProgressAt, since) > HELD_UP_MS;
     if (now - Math.max(this.lastProgressAt, since) <= limit) return;
     const what = this.phase === 'opening' ? 'did not let us in' : 'did not reply';
     this.fail(new TimeoutError(`the upstream ${what} within ${limit} ms`));

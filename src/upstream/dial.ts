@@ -31,7 +31,7 @@ export function dial({ transport, identity, clock, timeoutMs }: DialOptions): Pr
         traffic: { upstreamBytesIn: 0, upstreamBytesOut: 0, replied() {} },
         timeoutMs,
         slowTimeoutMs: timeoutMs,
-        silence: new Silence(),
+        silence: new Silence(clock),
       },
       {
         onReady: () => connection.send(listener, ASK, 0, ASK.length, 1, PROMPT),

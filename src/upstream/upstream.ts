@@ -62,13 +62,14 @@ interface LaneGroup {
 export class Upstream {
   readonly pool: Pool;
   private readonly groups = new Map<string, LaneGroup>();
-  readonly silence = new Silence();
+  readonly silence: Silence;
   private readonly sweeper: Timer;
   private readonly homeKey: string;
   private wasReady: boolean | null = null;
   private draining = false;
 
   constructor(private readonly options: UpstreamOptions) {
+    this.silence = new Silence(options.clock);
     this.pool = new Pool({
       connectionFor: (identity, state) => this.connectionOptions('pinned', identity, state),
       clock: options.clock,
@@ -126,9 +127,9 @@ export class Upstream {
     }
     const { lanes } = group;
     const calm = lanes.filter((lane) => !lane.isCongested);
-    const room = this.laneCount < MAX_LANES || this.retireIdlest(group) || lanes.length === 0;
-    const wanted = this.options.sharedLanes + (calm.length === 0 ? RELIEF_LANES : 0);
-    if (lanes.length < wanted && room && (calm.length === 0 || group.next >= calm.length)) {
+    const most = this.options.sharedLanes + (calm.length === 0 ? RELIEF_LANES : 0);
+    const isWanted = lanes.length < most && (calm.length === 0 || group.next >= calm.length);
+    if (isWanted && (this.hasRoomBesides(group) || lanes.length === 0)) {
       const lane = this.newLane(identity, state);
       lanes.push(lane);
       group.next = 0;
@@ -147,6 +148,10 @@ export class Upstream {
     this.pool.close();
     for (const group of this.groups.values()) group.lanes.forEach((lane) => lane.retire());
     this.groups.clear();
+  }
+
+  private hasRoomBesides(group: LaneGroup): boolean {
+    return this.laneCount < MAX_LANES || this.retireIdlest(group);
   }
 
   /** At the limit, the lane that has been idle for longest makes room. False: all others are in use. */

@@ -7,11 +7,13 @@ import { test } from 'node:test';
 import { runCuts } from './cuts.js';
 import { everyNth, prepare } from './expectations.js';
 import { runPipelines, runSingle, runTransactions } from './generated-runs.js';
+import { startPair } from './lock-step.js';
 import { sameExec, sameReply } from './masks.js';
 import { seededRandom } from './random.js';
 import { encodeReply, parseFrame } from './reply-tree.js';
 import { report } from './report.js';
 import { SCENARIOS } from './scenarios/all.js';
+import { PASSWORD, passwordScenarios } from './scenarios/password.js';
 import { runScenarios } from './stage.js';
 import * as targets from './targets.js';
 
@@ -26,12 +28,18 @@ test('two servers with nothing in between do not differ', async (t) => {
   assert.equal(differences.length, 0, report(differences));
 });
 
+test('two servers with a password and nothing in between do not differ', async (t) => {
+  const pair = await startPair(t, targets.plainForwarder, PASSWORD);
+  const differences = await runScenarios(pair, passwordScenarios);
+  assert.equal(differences.length, 0, report(differences));
+});
+
 for (const [fault, target, command] of [
   ['a null array becomes a null bulk', targets.nullConfusingForwarder, 'blpop'],
   ['a status becomes a bulk string', targets.statusConfusingForwarder, 'set'],
   ['an integer above 2^53 is rounded', targets.roundingForwarder, 'incrby'],
   ['a write reaches another key', targets.changingForwarder, 'set'],
-    ['set replies in RESP3 become arrays', targets.flatteningForwarder, 'smembers'],
+  ['set replies in RESP3 become arrays', targets.flatteningForwarder, 'smembers'],
 ] as const) {
   test(`the checker notices when ${fault}`, async (t) => {
     const { pair, groups } = await prepare(t, target);

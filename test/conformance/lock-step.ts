@@ -115,8 +115,12 @@ export class Pair {
   }
 }
 
-/** Starts both servers with the fixture, and the target in front of the second one. */
-export async function startPair(t: Cleanup, target: Target, args: string[] = []): Promise<Pair> {
+/**
+ * Starts both servers with the fixture, and the target in front of the second one. With a password
+ * the servers demand it of everybody; the target is not given it.
+ */
+export async function startPair(t: Cleanup, target: Target, password = ''): Promise<Pair> {
+  const args = password === '' ? [] : ['--requirepass', password];
   const [a, b] = await Promise.all([
     startRedis(t, { args: [...SERVER_ARGUMENTS, ...args] }),
     startRedis(t, { args: [...SERVER_ARGUMENTS, ...args] }),
@@ -124,6 +128,9 @@ export async function startPair(t: Cleanup, target: Target, args: string[] = [])
   const port = await target(t, b);
   const [adminA, adminB] = await Promise.all([connectRaw(a.port), connectRaw(b.port)]);
   t?.after(() => Promise.all([adminA.close(), adminB.close()]).then(() => undefined));
+  if (password !== '') {
+    for (const admin of [adminA, adminB]) await admin.command('AUTH', password);
+  }
   const direct = new Side(a, a.port, adminA, DIRECT_PATIENCE_MS);
   const through = new Side(b, port, adminB, THROUGH_PATIENCE_MS);
   const pair = new Pair(direct, through, 2);

@@ -190,7 +190,10 @@ describeTargets('node-redis', (target) => {
 
   it('answers 10,000 parallel promises of a pool, every one with its own reply', async (t) => {
     const { host, port } = target();
-    const pool = createClientPool({ socket: { host, port } }, { maximum: 10 });
+    const pool = createClientPool(
+      { socket: { host, port } },
+      { maximum: 10, acquireTimeout: 30_000 },
+    );
     pool.on('error', () => undefined);
     t.after(() => pool.destroy());
     await pool.connect();

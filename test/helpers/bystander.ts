@@ -21,6 +21,7 @@ const HARM_RATIO = 20;
 /** … or in any case within this time, which no application takes for an outage. */
 const UNHARMED_P50_MS = 50;
 const UNHARMED_P99_MS = 250;
+const ATTEMPTS = 3;
 
 export class Bystander {
   private constructor(
@@ -42,16 +43,29 @@ export class Bystander {
     return new Bystander(worker, await report(worker));
   }
 
-  /** Runs `misdeed` and fails if the bystander got a wrong answer, no answer, or answers far too late meanwhile. */
-  async isUnharmedBy<T>(misdeed: () => Promise<T>): Promise<T> {
-    await report(this.worker);
-    const result = await misdeed();
-    const during = await report(this.worker);
-    const figures = JSON.stringify({ calm: this.calm, during });
-    assert.ok(during.count > 0, `no command was answered: ${figures}`);
-    assert.ok(during.p50Ms <= Math.max(HARM_RATIO * this.calm.p50Ms, UNHARMED_P50_MS), figures);
-    assert.ok(during.p99Ms <= Math.max(HARM_RATIO * this.calm.p99Ms, UNHARMED_P99_MS), figures);
-    return result;
+  /**
+   * Runs `misdeed` and fails if the bystander got a wrong answer, no answer, or answers far too late
+   * meanwhile. Late ones are given two more chances: somebody else may have had the machine's cores,
+   * and what the sidecar does to others it does each time. `misdeed` must bear being repeated.
+   */
+  async isUnharmedBy(misdeed: () => Promise<void>): Promise<void> {
+    const attempts: Latency[] = [];
+    while (attempts.length < ATTEMPTS) {
+      await report(this.worker);
+      await misdeed();
+      const during = await report(this.worker);
+      if (this.isUnharmed(during)) return;
+      attempts.push(during);
+    }
+    assert.fail(`others were harmed: ${JSON.stringify({ calm: this.calm, attempts })}`);
+  }
+
+  private isUnharmed({ count, p50Ms, p99Ms }: Latency): boolean {
+    return (
+      count > 0 &&
+      p50Ms <= Math.max(HARM_RATIO * this.calm.p50Ms, UNHARMED_P50_MS) &&
+      p99Ms <= Math.max(HARM_RATIO * this.calm.p99Ms, UNHARMED_P99_MS)
+    );
   }
 }
 

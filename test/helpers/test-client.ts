@@ -83,11 +83,15 @@ function abbreviated(command: string): string {
 export interface TestClientOptions {
   maxBulkBytes?: number;
   outputLimitBytes?: number;
+  clock?: FakeClock;
+  outbox?: Outbox;
+  /** Makes the one that deals with the commands; a RecordingHandler when there is none. */
+  handlerFor?: (connection: ClientConnection) => ConnectionHandler;
 }
 
 export class TestClient {
-  readonly clock = new FakeClock();
-  readonly outbox = new Outbox(this.clock);
+  readonly clock: FakeClock;
+  readonly outbox: Outbox;
   readonly traffic = { downstreamBytesIn: 0, downstreamBytesOut: 0, clientsClosedForOutput: 0 };
   readonly handler = new RecordingHandler();
   readonly connection: ClientConnection;
@@ -100,10 +104,10 @@ export class TestClient {
   sawEnd = false;
   readonly #end: Duplex;
 
-  constructor({
-    maxBulkBytes = 1024 * 1024,
-    outputLimitBytes = 1024 * 1024,
-  }: TestClientOptions = {}) {
+  constructor(options: TestClientOptions = {}) {
+    const { maxBulkBytes = 1024 * 1024, outputLimitBytes = 1024 * 1024, handlerFor } = options;
+    this.clock = options.clock ?? new FakeClock();
+    this.outbox = options.outbox ?? new Outbox(this.clock);
     const [near, far] = duplexPair();
     const setTimeout = (_ms: number, task: () => void): void => void (this.lingering = task);
     this.socket = Object.assign(near, { setTimeout }) as unknown as net.Socket;
@@ -115,7 +119,7 @@ export class TestClient {
       maxBulkBytes,
       outputLimitBytes,
     });
-    this.connection.attach(this.handler);
+    this.connection.attach(handlerFor?.(this.connection) ?? this.handler);
   }
 
   /** The client begins to read. */

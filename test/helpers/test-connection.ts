@@ -50,7 +50,7 @@ export function connectionOptions(
     state: FRESH_STATE,
     timeoutMs: 2000,
     slowTimeoutMs: 60_000,
-    silence: new Silence(),
+    silence: new Silence(options.clock),
     traffic: new TestTraffic(),
     ...options,
   };
@@ -72,7 +72,7 @@ export class TestConnection {
 
   constructor(options: TestConnectionOptions = {}) {
     this.clock = options.clock ?? new FakeClock();
-    this.silence = options.silence ?? new Silence();
+    this.silence = options.silence ?? new Silence(this.clock);
     const transport = new FakeTransport();
     const { clock, silence, traffic } = this;
     this.connection = new UpstreamConnection(

@@ -45,7 +45,7 @@ test('a comparison prints a row for each command and target, and a verdict for e
 
 test('latency, memory and the effect of a large value are reported for Redis and the sidecar', async () => {
   const rows = await rowsOf('--only', 'latency,memory,interference');
-  const names = ['GET', 'large GETs,', 'large SETs,'].flatMap((what) => [
+  const names = ['GET', 'one large GET,', 'large GETs,', 'large SETs,'].flatMap((what) => [
     `${what} direct`,
     `${what} respool`,
   ]);

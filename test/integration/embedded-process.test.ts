@@ -129,7 +129,7 @@ describe('the engine as a process', () => {
       });
       await engine.start();
       engine.open({ onOpen() {}, onDrain() {}, onClose() {}, onData: (bytes) => console.log(bytes.toString()) })
-        .write(Buffer.from('INFO server\\r\\n'));
+        .write(Buffer.from('INFO server\\r\\nCONFIG GET unixsocket\\r\\n'));
       setInterval(() => {}, 1000);`;
     const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -139,9 +139,14 @@ describe('the engine as a process', () => {
     const pid = Number(
       await eventually('its pid', () => /process_id:(\d+)/.exec(output)?.[1] ?? null),
     );
-    assert.ok(isAlive(pid));
+    const socket = await eventually(
+      'its socket',
+      () => /^\/.*engine\.sock/m.exec(output)?.[0] ?? null,
+    );
+    assert.ok(isAlive(pid) && existsSync(socket));
     parent.kill('SIGKILL');
     await once(parent, 'exit');
     await eventually('the server ended too', () => !isAlive(pid));
+    await eventually('its directory is gone', () => !existsSync(dirname(socket)));
   });
 });

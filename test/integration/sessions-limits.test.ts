@@ -67,11 +67,14 @@ test('before AUTH a stranger gets exactly what Redis gives', async (t) => {
     upstream: open.url,
     args: ['--requirepass-file', passwordFile],
   });
-  for (const conversation of CONVERSATIONS) {
-    const direct = await wholeAnswer(guarded.port, conversation);
-    const through = await wholeAnswer(sidecar.port, conversation);
-    assert.equal(through, direct, JSON.stringify(conversation));
-  }
+  const differences = await Promise.all(
+    CONVERSATIONS.map(async (said) => {
+      const expected = await wholeAnswer(guarded.port, said);
+      const actual = await wholeAnswer(sidecar.port, said);
+      return actual === expected ? [] : [{ said, expected, actual }];
+    }),
+  );
+  assert.deepEqual(differences.flat(), []);
   assert.ok(!sidecar.output().includes(SECRET));
 });
 
@@ -84,5 +87,6 @@ async function wholeAnswer(port: number, bytes: string): Promise<string> {
     (error: unknown) => String(error),
   );
   client.reset();
-  return answer.replace(/(\bid\r\n:)\d+/, '$1<id>');
+  // Two things differ from connection to connection, and from Redis 7.0 to 7.2.
+  return answer.replace(/(\bid\r\n:)\d+/, '$1<id>').replace('HELLO <proto> AUTH', 'HELLO AUTH');
 }

@@ -44,7 +44,7 @@ test('without anything given every option has its default', () => {
     admin: { kind: 'tcp', host: '127.0.0.1', port: 9380 },
     upstreamTimeoutMs: 2000,
     holdMs: 1000,
-    sharedLanes: 2,
+    sharedLanes: 1,
     maxPinned: 10_000,
     embeddedEngine: 'wasm',
     embeddedMaxMemoryBytes: 64 * 2 ** 20,
@@ -255,11 +255,6 @@ test('protected mode refuses to lend upstream credentials to other machines', ()
       },
       files: { '/c': PEM },
     },
-    {
-      // The listener's TLS is not performed by this version, so it protects nothing.
-      flags: { ...withPassword, 'tls-cert': ['/c'], 'tls-key': ['/c'], 'tls-ca': ['/c'] },
-      files: { '/c': PEM },
-    },
   ];
   for (const given of refused) assert.match(problemsOf(given).join(), /^protected-mode: /);
   const accepted: Given[] = [
@@ -293,7 +288,10 @@ test('options that contradict each other are problems', () => {
       { flags: { upstream: ['rediss://h'], 'upstream-tls-cert': ['/c'] }, files: { '/c': PEM } },
       /^upstream-tls-cert: upstream-tls-key is missing/,
     ],
-    [{ flags: { 'tls-key': ['/c'] }, files: { '/c': PEM } }, /^tls-key: tls-cert is missing/],
+    [
+      { flags: { 'tls-key': ['/c'] }, files: { '/c': PEM } },
+      /^tls-key: this version cannot listen with TLS/,
+    ],
     [
       { flags: { upstream: ['redis://h'], 'upstream-tls-ca': ['/c'] }, files: { '/c': PEM } },
       /^upstream-tls-ca: upstream is redis:\/\/, which is not encrypted/,

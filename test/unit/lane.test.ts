@@ -19,7 +19,7 @@ const RETRY_MS = 50;
 class TestLane {
   readonly clock = new FakeClock();
   readonly transport = new FakeTransport();
-  readonly silence = new Silence();
+  readonly silence = new Silence(this.clock);
   /** `ready` or `lost: <why>`. */
   readonly changes: string[] = [];
   readonly lane: Lane;
@@ -126,7 +126,7 @@ test('the reason of a refusal is why there is no connection', () => {
 
 test('a silence that is explained is waited out, also by those who wait for the greeting', () => {
   const { clock, stream, silence, send } = new TestLane({ state: { ...FRESH_STATE, db: 1 } });
-  silence.pauseUntil(clock.now() + 30_000);
+  silence.pauseFor(30_000);
   stream.open();
   const receiver = new RecordingReceiver();
   send(receiver, 'PING');

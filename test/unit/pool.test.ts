@@ -321,6 +321,14 @@ test('a closed pool leaves no connection and no timer', () => {
   assert.equal(clock.timerCount, 0);
 });
 
+test('a closed pool opens nothing more', () => {
+  const { pool, transport, clock, acquire } = new TestPool();
+  pool.close();
+  acquire();
+  clock.advance(500);
+  assert.equal(transport.streams.length, 0);
+});
+
 test('commands in flight are counted over all that is lent', () => {
   const { pool, lent } = new TestPool();
   send(lent().lease, new RecordingReceiver(), 'X');

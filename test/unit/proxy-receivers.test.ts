@@ -15,10 +15,11 @@ test('a confirmation sees the beginning of the reply before the owner hears that
   for (const chunks of everySplit(reply)) {
     const owner = new RecordingReceiver();
     const heads: string[] = [];
-    const receiver = new ConfirmingReceiver(owner, (head) => {
+    const confirm = (head: Buffer): void => {
       assert.equal(owner.replies, 0);
       heads.push(head.toString());
-    });
+    };
+    const receiver = new ConfirmingReceiver(owner, confirm, () => assert.fail());
     chunks.forEach((chunk, index) =>
       receiver.receive(chunk, 0, chunk.length, index === chunks.length - 1 ? 1 : 0),
     );
@@ -31,19 +32,28 @@ test('a confirmation sees the beginning of the reply before the owner hears that
 test('a replaced reply is swallowed, whatever it is', () => {
   const owner = new RecordingReceiver();
   let confirmed = 0;
-  const receiver = new ReplacingReceiver(owner, Buffer.from('*-1\r\n'), () => (confirmed += 1));
+  const confirm = (): void => void (confirmed += 1);
+  const nil = Buffer.from('*-1\r\n');
+  const receiver = new ReplacingReceiver(owner, nil, confirm, () => assert.fail());
   const reply = Buffer.from('+OK\r\n');
   receiver.receive(reply, 0, 2, 0);
   receiver.receive(reply, 2, 5, 1);
   assert.deepEqual([owner.events, confirmed], [['1: *-1|'], 1]);
 });
 
-test('a loss is passed on to the owner', () => {
+test('a loss is told before the owner hears of it, with the error that takes the place of the reply', () => {
   const owner = new RecordingReceiver();
-  const receiver = new ConfirmingReceiver(owner, () => assert.fail());
+  const errors: (string | undefined)[] = [];
+  const lost = (error: Buffer | null): void => {
+    assert.equal(owner.events.length, errors.length);
+    errors.push(error?.toString().split(' ')[0]);
+  };
+  const receiver = new ConfirmingReceiver(owner, () => assert.fail(), lost);
+  receiver.lose(1, false, new Error('x'));
   receiver.lose(1, true, new Error('x'));
   receiver.refuse(1, new Error('x'));
-  assert.deepEqual(owner.events, ['lost 1 in its middle', 'refused 1']);
+  assert.deepEqual(owner.events, ['lost 1', 'lost 1 in its middle', 'refused 1']);
+  assert.deepEqual(errors, ['-UNKNOWNOUTCOME', undefined, '-UNAVAILABLE']);
 });
 
 test('what comes unasked is told from replies', () => {

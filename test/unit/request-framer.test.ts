@@ -96,6 +96,12 @@ test('what cannot be a request is refused in the words of Redis, at the byte whe
   }
 });
 
+test('the largest numbers that Redis takes are taken', () => {
+  assert.equal(errorOf('*2147483647\r\n'), null);
+  assert.equal(errorOf('*-9223372036854775808\r\n'), null);
+  assert.equal(errorOf('*1\r\n$536870912\r\n'), null);
+});
+
 test('the refusal is the same in the middle of a command that is being passed on', () => {
   for (const [text, error] of REFUSED_REQUESTS.filter(([bytes]) => bytes.startsWith('*1\r\n'))) {
     const argument = text.slice('*1\r\n'.length);

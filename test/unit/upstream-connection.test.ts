@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FRESH_STATE, IdentityRegister } from '../../src/command/connection-state.js';
 import { BLOCKING, PROMPT, SLOW } from '../../src/upstream/in-flight.js';
+import { Silence } from '../../src/upstream/silence.js';
+import { FakeClock } from '../helpers/fake-clock.js';
 import { everySplit } from '../helpers/fuzz.js';
 import { RecordingReceiver } from '../helpers/recording-receiver.js';
 import { TestConnection } from '../helpers/test-connection.js';
@@ -292,6 +294,32 @@ test('a slow command anywhere explains silence everywhere, and the end of it end
   assert.equal(slow.silence.slowCommands, 0);
   slow.clock.advance(500);
   assert.ok(other.connection.isLost);
+});
+
+test('a pause explains silence for as long as it was asked for, the longest counts', () => {
+  const clock = new FakeClock();
+  const silence = new Silence(clock);
+  assert.ok(!silence.isExplained);
+  silence.pauseFor(1000);
+  silence.pauseFor(500);
+  clock.advance(999);
+  assert.ok(silence.isPaused && silence.isExplained);
+  clock.advance(1);
+  assert.ok(!silence.isPaused && !silence.isExplained);
+  silence.pauseFor(1000);
+  silence.unpause();
+  assert.ok(!silence.isPaused);
+});
+
+test('a lane whose first command is held up for long counts as congested until something comes', () => {
+  const { connection, stream, clock, send } = new TestConnection().opened();
+  clock.advance(5000);
+  assert.ok(!connection.isCongested);
+  send(new RecordingReceiver(), 'SET k v');
+  clock.advance(1000);
+  assert.ok(connection.isCongested);
+  stream.say('+OK\r\n');
+  assert.ok(!connection.isCongested);
 });
 
 test('slow commands of a lost connection explain nothing any more', () => {

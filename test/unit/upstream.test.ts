@@ -126,11 +126,32 @@ test('lanes that nobody uses are closed; the home lane stays', () => {
   assert.ok(upstream.isConnected);
 });
 
+test('I6: at the limit the lane that has been idle for longest makes room, and only when one is needed', () => {
+  const { upstream, clock, lane } = new TestUpstream({ sharedLanes: 1 });
+  const lanes: Lane[] = [];
+  for (let db = 1; db < 1024; db += 1) {
+    lanes.push(lane({ db }));
+    if (db <= 3) clock.advance(10);
+  }
+  assert.equal(upstream.laneCount, 1024);
+  assert.equal(lane({ db: 1 }), lanes[0]);
+  assert.equal(upstream.laneCount, 1024);
+  clock.advance(10);
+  lane({ db: 2000 });
+  assert.equal(upstream.laneCount, 1024);
+  assert.deepEqual(
+    lanes.flatMap(({ isRetired }, index) => (isRetired ? [index + 1] : [])),
+    [2],
+  );
+  assert.notEqual(lane({ db: 2 }), lanes[1]);
+  assert.ok(lanes[2]!.isRetired);
+});
+
 test('a lane with a command in flight is not closed, however long it takes', () => {
   const { upstream, transport, clock, lane, openAll } = new TestUpstream({ sharedLanes: 1 });
   const other = lane({ db: 1 });
   openAll();
-  upstream.silence.pauseUntil(Infinity);
+  upstream.silence.pauseFor(Infinity);
   send(other, new RecordingReceiver(), 'X');
   clock.advance(50_000);
   transport.last.say('+OK\r\n');
