@@ -22,7 +22,14 @@ import { Admission, patienceOf } from './admission.js';
 import { BlockedCommand } from './blocked-command.js';
 import { ConfirmingReceiver, ReplacingReceiver } from './confirming-receiver.js';
 import type { ProxyContext } from './context.js';
-import { EXEC_ABORTED, NOAUTH, protocolError, unavailable, unknownOutcome } from './errors.js';
+import {
+  EXEC_ABORTED,
+  NOAUTH,
+  NOAUTH_EXEC,
+  protocolError,
+  unavailable,
+  unknownOutcome,
+} from './errors.js';
 import { FlightWindow } from './flight-window.js';
 import { KeptConnection } from './kept-connection.js';
 import { PasswordGate } from './password-gate.js';
@@ -117,7 +124,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     }
     this.noteSilence(commandId, args);
     const effect = effectOf(commandId, args);
-    const decision = route(effect, position, this.session.transaction === 'open');
+    const decision = this.isOurPassword(effect, args)
+      ? 'unlock'
+      : route(effect, position, this.session.transaction === 'open');
     const taken = this.perform(decision, { id: commandId, effect, frame, args });
     if (taken) this.admission.count(commandId, countedAs(decision));
     return taken;
@@ -270,11 +279,22 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       case 'unlock':
         return this.unlock(command);
       case 'refuse':
-        return this.answerHere(this.position === 'locked' ? NOAUTH : QUEUE_LOST);
+        return this.answerHere(this.refusalOf(command.effect));
       case 'hang-up':
         this.connection.destroy();
         return true;
     }
+  }
+
+  /** The sidecar's own password is never the upstream's to judge, however often it is given. */
+  private isOurPassword(effect: SessionEffect, args: readonly Buffer[]): boolean {
+    const isCredential = effect === 'auth' || effect === 'hello';
+    return isCredential && this.kept === null && this.gate.concerns(args);
+  }
+
+  private refusalOf(effect: SessionEffect): Buffer {
+    if (this.position !== 'locked') return QUEUE_LOST;
+    return effect === 'exec' ? NOAUTH_EXEC : NOAUTH;
   }
 
   private pass({ id, effect, frame, args }: Special): boolean {

@@ -21,6 +21,11 @@ export const NOAUTH_HELLO = encodeError(
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> ' +
     'option can be used to authenticate the client and select the RESP protocol version at the same time',
 );
+export const NOPROTO = encodeError('NOPROTO unsupported protocol version');
+export const NOT_A_VERSION = encodeError('ERR Protocol version is not an integer or out of range');
+export const NOAUTH_EXEC = encodeError(
+  'EXECABORT Transaction discarded because of: NOAUTH Authentication required.',
+);
 export const WRONGPASS = encodeError(
   'WRONGPASS invalid username-password pair or user is disabled.',
 );

@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { encodeCommand, encodeError, OK_REPLY } from '../resp/encoder.js';
-import { NOAUTH_HELLO, WRONGPASS } from './errors.js';
+import { NOAUTH_HELLO, NOPROTO, NOT_A_VERSION, WRONGPASS } from './errors.js';
 
 export type Verdict =
   | { readonly kind: 'reply'; readonly reply: Buffer }
@@ -28,11 +28,17 @@ export class PasswordGate {
     this.isOpen = this.password === null;
   }
 
-  /** Judges AUTH or HELLO from a client that has not passed yet. */
+  /** Whether these credentials are the sidecar's to judge, also from a client that has passed already. */
+  concerns(args: readonly Buffer[]): boolean {
+    if (this.password === null) return false;
+    if (isAuth(args)) return args.length < 3 || isDefaultUser(args[1]!);
+    const at = authOptionAt(args);
+    return at !== -1 && at + 2 < args.length && isDefaultUser(args[at + 1]!);
+  }
+
+  /** Judges AUTH or HELLO. */
   check(args: readonly Buffer[]): Verdict {
-    return args[0]!.toString('latin1').toLowerCase() === 'auth'
-      ? this.checkAuth(args)
-      : this.checkHello(args);
+    return isAuth(args) ? this.checkAuth(args) : this.checkHello(args);
   }
 
   private checkAuth(args: readonly Buffer[]): Verdict {
@@ -43,17 +49,21 @@ export class PasswordGate {
     return reply(this.accepts(args[args.length - 1]!) ? OK_REPLY : WRONGPASS);
   }
 
+  /** In the order of `helloCommand` (networking.c): the version, the options, the password. */
   private checkHello(args: readonly Buffer[]): Verdict {
-    const at = args.findIndex(
-      (argument, index) => index > 1 && argument.toString('latin1').toLowerCase() === 'auth',
-    );
-    if (at === -1 || at + 2 >= args.length) return reply(NOAUTH_HELLO);
+    const version = args[1]?.toString('latin1') ?? '2';
+    if (!/^-?\d{1,18}$/.test(version)) return reply(NOT_A_VERSION);
+    if (version !== '2' && version !== '3') return reply(NOPROTO);
+    const at = authOptionAt(args);
+    if (at !== -1 && at + 2 >= args.length) {
+      const option = args[at]!.toString('latin1');
+      return reply(encodeError(`ERR Syntax error in HELLO option '${option}'`));
+    }
+    if (at === -1) return reply(NOAUTH_HELLO);
     if (!isDefaultUser(args[at + 1]!)) return { kind: 'upstream' };
     if (!this.accepts(args[at + 2]!)) return reply(WRONGPASS);
-    return {
-      kind: 'go-on',
-      rewritten: encodeCommand([...args.slice(0, at), ...args.slice(at + 3)]),
-    };
+    const rewritten = encodeCommand([...args.slice(0, at), ...args.slice(at + 3)]);
+    return { kind: 'go-on', rewritten };
   }
 
   private accepts(given: Buffer): boolean {
@@ -61,6 +71,17 @@ export class PasswordGate {
     if (right) this.isOpen = true;
     return right;
   }
+}
+
+function isAuth(args: readonly Buffer[]): boolean {
+  return args[0]!.toString('latin1').toLowerCase() === 'auth';
+}
+
+/** Where AUTH stands among the options of HELLO, or -1. */
+function authOptionAt(args: readonly Buffer[]): number {
+  return args.findIndex(
+    (argument, index) => index > 1 && argument.toString('latin1').toLowerCase() === 'auth',
+  );
 }
 
 function isDefaultUser(name: Buffer): boolean {

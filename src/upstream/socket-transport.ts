@@ -126,8 +126,9 @@ class SocketStream implements ByteStream {
     this.socket.end();
   }
   reset(): void {
-    // `destroy` alone would let the kernel deliver what it holds (FAULTS.md 3).
-    if (this.tcp !== null && !this.tcp.connecting) this.tcp.resetAndDestroy();
+    // `destroy` alone would let the kernel deliver what it holds (FAULTS.md 3). A socket that has begun to close cannot
+    // be reset any more: Node would try, fail, and keep its descriptor for ever.
+    if (this.tcp !== null && !this.tcp.connecting && this.tcp.writable) this.tcp.resetAndDestroy();
     this.socket.destroy();
   }
 }

@@ -43,6 +43,20 @@ export const ACCEPTED_DIFFERENCES: readonly AcceptedDifference[] = [
     covers: ({ command, direct, through }) =>
       command === 'client|kill' && [direct, through].every((reply) => /":\d+/.test(reply)),
   },
+  {
+    what: '`CLIENT REPLY SKIP`, then an empty line or `*0`',
+    redis: 'lets the empty line use up the skip: the next command is answered',
+    respool: 'skips the next command’s reply',
+    reason: 'an empty line is nothing and is not passed on; no client library sends one',
+    covers: ({ mode }) => mode.startsWith('CLIENT REPLY SKIP and an empty line'),
+  },
+  {
+    what: '`CLIENT REPLY OFF` inside `MULTI`',
+    redis: 'sends the head of EXEC’s array without its elements, which no client can read',
+    respool: 'waits for the elements, so that later replies are taken for them',
+    reason: 'the end of a broken frame cannot be known',
+    covers: ({ mode }) => mode.startsWith('CLIENT REPLY OFF in a transaction'),
+  },
 ];
 
 /** The differences that nobody has accepted. */

@@ -14,6 +14,7 @@ import { encodeReply, parseFrame } from './reply-tree.js';
 import { report } from './report.js';
 import { SCENARIOS } from './scenarios/all.js';
 import { PASSWORD, passwordScenarios } from './scenarios/password.js';
+import { runCrowds, runSessions } from './session-fuzz.js';
 import { runScenarios } from './stage.js';
 import * as targets from './targets.js';
 
@@ -23,6 +24,8 @@ test('two servers with nothing in between do not differ', async (t) => {
     ...(await runSingle(pair, everyNth(groups, 4))),
     ...(await runTransactions(pair.speaking(3), everyNth(groups, 6))),
     ...(await runPipelines(pair, groups, { count: 30, depth: 100, random: seededRandom(7) })),
+    ...(await runSessions(pair, { count: 60, length: 40, random: seededRandom(8) })),
+    ...(await runCrowds(pair, { count: 3, length: 60, random: seededRandom(9), members: 20 })),
     ...(await runScenarios(pair, SCENARIOS)),
   ];
   assert.equal(differences.length, 0, report(differences));

@@ -28,7 +28,7 @@ on purpose it finds them: otherwise it would prove nothing.
 
 const ADDED = `## Added
 
-\`RESPOOL …\` (see \`RESPOOL HELP\`) is answered by the sidecar. Errors of its own begin with \`-UNAVAILABLE\` or
+Errors of its own begin with \`-UNAVAILABLE\` or
 \`-UNKNOWNOUTCOME\` and appear only while the upstream is away or was lost in the middle of a command.
 `;
 

@@ -3,7 +3,7 @@
  *
  *     node build/test/conformance/run.js sidecar single 2 zadd xadd
  *
- * target (`sidecar`, `plain`), way (`single`, `transaction`, `pipeline`, `cuts`, `sessions`, `scenarios`),
+ * target (`sidecar`, `plain`), way (`single`, `transaction`, `pipeline`, `cuts`, `sessions`, `crowds`, `scenarios`),
  * protocol version, and parts of the names of commands or scenarios (without: all).
  */
 import { caseGroups, type CaseGroup } from './cases.js';
@@ -14,7 +14,7 @@ import { readDumps, startPair, type Pair, type Protocol, type Target } from './l
 import { seededRandom } from './random.js';
 import { report, type Difference } from './report.js';
 import { SCENARIOS } from './scenarios/all.js';
-import { runSessions } from './session-fuzz.js';
+import { runCrowds, runSessions } from './session-fuzz.js';
 import { runScenarios } from './stage.js';
 import { plainForwarder, sidecar } from './targets.js';
 
@@ -24,7 +24,9 @@ const RUNS: Readonly<Record<string, Run>> = {
   pipeline: (pair, groups) =>
     runPipelines(pair, groups, { count: 100, depth: 100, random: seededRandom(1) }),
   cuts: (pair) => runCuts(pair),
-  sessions: (pair) => runSessions(pair, { count: 100, length: 40, random: seededRandom(1) }),
+  sessions: (pair) => runSessions(pair, { count: 300, length: 40, random: seededRandom(1) }),
+  crowds: (pair) =>
+    runCrowds(pair, { count: 30, length: 60, random: seededRandom(1), members: 20 }),
   scenarios: (pair) =>
     runScenarios(
       pair,

@@ -166,7 +166,9 @@ export class RawClient {
 
   /** Resets the connection (RST), as a killed process behind a firewall would. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    // A socket that has begun to close cannot be reset any more; Node would keep its handle for ever.
+    if (this.socket.writable) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   #finish(ending: Ending): void {

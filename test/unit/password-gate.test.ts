@@ -48,11 +48,26 @@ test('HELLO goes on without the credentials that were checked here', () => {
   );
 });
 
-test('HELLO without good credentials leaves the gate locked', () => {
+test('HELLO without good credentials leaves the gate locked, for the first reason that Redis finds', () => {
   assert.equal(said('HELLO'), '-NOAUTH HE locked');
   assert.equal(said('HELLO 3'), '-NOAUTH HE locked');
-  assert.equal(said('HELLO 3 AUTH default'), '-NOAUTH HE locked');
+  assert.equal(said('HELLO 3 AUTH default'), '-ERR Synta locked');
   assert.equal(said('HELLO 3 AUTH default wrong'), '-WRONGPASS locked');
+  assert.equal(said('HELLO 4 AUTH default secret'), '-NOPROTO u locked');
+  assert.equal(said('HELLO three AUTH default secret'), '-ERR Proto locked');
+});
+
+test('credentials of the default user are always ours to judge, those of others never', () => {
+  const gate = new PasswordGate(Buffer.from('secret'));
+  const concerns = (command: string, judge = gate): boolean =>
+    judge.concerns(command.split(' ').map((word) => Buffer.from(word)));
+  for (const command of ['AUTH x', 'AUTH default x', 'AUTH', 'HELLO 3 AUTH default x']) {
+    assert.ok(concerns(command), command);
+    assert.ok(!concerns(command, new PasswordGate(null)), command);
+  }
+  for (const command of ['AUTH ann x', 'HELLO', 'HELLO 3', 'HELLO 3 AUTH ann x']) {
+    assert.ok(!concerns(command), command);
+  }
 });
 
 test('passwords are compared as bytes, of any length', () => {

@@ -1,85 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Backoff } from '../../src/base/backoff.js';
-import {
-  FRESH_STATE,
-  IdentityRegister,
-  type ConnectionState,
-  type Identity,
-} from '../../src/command/connection-state.js';
+import { FRESH_STATE } from '../../src/command/connection-state.js';
 import { encodeCommand } from '../../src/resp/encoder.js';
-import type { Unsent, UpstreamConnection } from '../../src/upstream/connection.js';
+import type { UpstreamConnection } from '../../src/upstream/connection.js';
 import { PROMPT } from '../../src/upstream/in-flight.js';
-import { Pool, type LeaseHolder } from '../../src/upstream/pool.js';
 import type { ReplyReceiver } from '../../src/upstream/receiver.js';
-import { FakeClock } from '../helpers/fake-clock.js';
-import { FakeTransport } from '../helpers/fake-transport.js';
 import { RecordingReceiver } from '../helpers/recording-receiver.js';
-import { connectionOptions } from '../helpers/test-connection.js';
-
-const HOLD_MS = 1000;
-
-class Holder implements LeaseHolder {
-  lease: UpstreamConnection | null = null;
-  readonly events: string[] = [];
-
-  granted(connection: UpstreamConnection): void {
-    this.lease = connection;
-    this.events.push('granted');
-  }
-  denied(cause: Error): void {
-    this.events.push(`denied: ${cause.message}`);
-  }
-  leaseLost(cause: Error, unsent: Unsent): void {
-    this.lease = null;
-    this.events.push(`lost: ${cause.message}, ${unsent.entries.length} unsent`);
-  }
-  leaseDrained(): void {
-    this.events.push('drained');
-  }
-}
-
-class TestPool {
-  readonly clock = new FakeClock();
-  readonly transport = new FakeTransport();
-  readonly identities = new IdentityRegister();
-  readonly changes: string[] = [];
-  readonly pool: Pool;
-  readonly nobody = this.identities.identityOf(null);
-  readonly ann = this.identities.identityOf({ user: 'ann', password: 'pw' });
-
-  constructor(maxConnections = 4) {
-    const { clock, transport } = this;
-    this.pool = new Pool({
-      connectionFor: (identity, state) =>
-        connectionOptions({ clock, transport, identity, state, kind: 'pinned' }),
-      clock,
-      backoff: new Backoff({ firstMs: 100, maxMs: 1000, factor: 2, jitter: 0, random: () => 0 }),
-      maxConnections,
-      holdMs: HOLD_MS,
-      onChange: (cause) => this.changes.push(cause === null ? 'ready' : cause.message),
-      onDelivered: () => undefined,
-    });
-  }
-
-  /** A holder that asked; `lease` is set when it was served at once. */
-  readonly acquire = (
-    identity: Identity = this.nobody,
-    state: ConnectionState | null = FRESH_STATE,
-  ): Holder => {
-    const holder = new Holder();
-    holder.lease = this.pool.acquire(identity, state, holder);
-    return holder;
-  };
-
-  /** A holder with an open connection. */
-  readonly lent = (): Holder & { lease: UpstreamConnection } => {
-    const holder = this.acquire();
-    if (holder.lease === null) this.transport.last.open();
-    assert.ok(holder.lease !== null);
-    return holder as Holder & { lease: UpstreamConnection };
-  };
-}
+import { HOLD_MS, TestPool } from '../helpers/test-pool.js';
 
 function send(connection: UpstreamConnection, receiver: ReplyReceiver, command: string): void {
   const bytes = encodeCommand(command.split(' '));

@@ -196,6 +196,14 @@ test('reasons of failures are few and fixed', () => {
   assert.deepEqual(silent.failures, ['timeout']);
 });
 
+test('a connection that was to be lent and cannot be had is a failure as well', () => {
+  const { upstream, transport, nobody, failures } = new TestUpstream();
+  const holder = { granted() {}, denied() {}, leaseLost() {}, leaseDrained() {} };
+  assert.equal(upstream.pool.acquire(nobody, upstream.homeState, holder), null);
+  transport.last.close(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }));
+  assert.deepEqual(failures, ['refused']);
+});
+
 test('an upstream that asks strangers for a password is known as such', () => {
   const { upstream, transport } = new TestUpstream();
   transport.last.open();

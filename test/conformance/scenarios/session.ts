@@ -310,4 +310,20 @@ export const sessionScenarios: readonly Scenario[] = [
       await client.do('ECHO', 'in step');
     },
   },
+  {
+    title: 'CLIENT REPLY SKIP and an empty line',
+    run: async (stage) => {
+      const client = await stage.open();
+      client.raw('CLIENT REPLY SKIP\r\n\r\nPING one\r\nPING two\r\n');
+      await client.receive(1);
+    },
+  },
+  {
+    title: 'CLIENT REPLY OFF in a transaction',
+    run: async (stage) => {
+      const client = await stage.open();
+      client.raw('MULTI\r\nCLIENT REPLY OFF\r\nEXEC\r\nCLIENT REPLY ON\r\nGET str\r\nQUIT\r\n');
+      await client.closes();
+    },
+  },
 ];
