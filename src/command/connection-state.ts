@@ -32,6 +32,17 @@ export const FRESH_STATE: ConnectionState = {
   libraryVersion: '',
 };
 
+/** `state` after the change that leads from `before` to `after`. */
+export function changedLike(
+  state: ConnectionState,
+  before: ConnectionState,
+  after: ConnectionState,
+): ConnectionState {
+  const keys = Object.keys(after) as (keyof ConnectionState)[];
+  const changes = keys.filter((key) => before[key] !== after[key]);
+  return { ...state, ...Object.fromEntries(changes.map((key) => [key, after[key]])) };
+}
+
 /** The commands that bring a connection from one state to the other, in order; none when they are equal. */
 export function commandsBetween(from: ConnectionState, to: ConnectionState): Buffer[] {
   const commands: Buffer[] = [];

@@ -102,6 +102,10 @@ export class ClientConnection implements Flushable {
   get unreadBytes(): number {
     return this.socket.writableLength;
   }
+  /** The client may still be answered. */
+  get isOpen(): boolean {
+    return !this.isFinished;
+  }
   get isStalled(): boolean {
     return this.backlog !== null;
   }

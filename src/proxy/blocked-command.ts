@@ -47,9 +47,18 @@ export class BlockedCommand implements ReplyReceiver {
 
   /** It was sent: an upstream that lets its timeout pass in silence is gone. */
   sentOn(connection: UpstreamConnection): void {
-    this.startTimer(this.options.graceMs, () =>
-      connection.fail(new TimeoutError('a blocking command was not answered after its timeout')),
-    );
+    this.startTimer(this.options.graceMs, () => this.giveUpOn(connection));
+  }
+
+  /** Its time is long over. While a script runs nobody is answered, and the script may yet push what is waited for. */
+  private giveUpOn(connection: UpstreamConnection): void {
+    if (!connection.isSilencedByOthers) {
+      return connection.fail(
+        new TimeoutError('a blocking command was not answered after its timeout'),
+      );
+    }
+    const { clock, graceMs } = this.options;
+    this.timer = clock.after(graceMs, () => this.giveUpOn(connection));
   }
 
   sendAgain(connection: UpstreamConnection): void {

@@ -15,6 +15,8 @@ export interface ClientsOptions {
 }
 
 const LINGER_CHECK_MS = 1000;
+/** For a client that was not let in to read why. */
+const REFUSED_LINGER_MS = 1000;
 const DRAIN_CHECK_MS = 10;
 
 export class Clients {
@@ -59,6 +61,8 @@ export class Clients {
       socket.on('error', () => undefined);
       socket.end(MAX_CLIENTS);
       socket.resume();
+      // It may leave its side open for ever, and is not among those who are counted.
+      this.options.clock.after(REFUSED_LINGER_MS, () => socket.destroy());
       return;
     }
     observer.connectionsAccepted += 1;

@@ -9,6 +9,7 @@
  *   shared ──MULTI, BLPOP, SELECT, a long value──► pinned ──answered and clean──► shared
  *      └─────────────SUBSCRIBE, MONITOR, TRACKING─────► kept (KeptConnection) until the client leaves
  */
+import { changedLike } from '../command/connection-state.js';
 import { effectOf, subcommand } from '../command/effect.js';
 import { COMMANDS, type SessionEffect } from '../command/table.js';
 import type { ClientConnection, ConnectionHandler } from '../downstream/connection.js';
@@ -70,6 +71,8 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private denial: Error | null = null;
   private isStreaming = false;
   private isLeaving = false;
+  /** What stalled the client is that it has ordered enough ahead. */
+  private awaitsRoom = false;
   /** A slow command waits in the open transaction: it is EXEC that will take long. */
   private execIsSlow = false;
 
@@ -91,9 +94,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   forward(buffer: Buffer, start: number, end: number, count: number): void {
-    if (this.kept !== null) return this.kept.send(buffer, start, end, count);
     const patience = this.admission.takePatience();
     if (patience === SLOW) this.execIsSlow = true;
+    if (this.kept !== null) return this.kept.send(buffer, start, end, count, patience);
     this.sendAlong(buffer, start, end, count, patience);
   }
 
@@ -103,16 +106,18 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     end: number,
     count: number,
     patience: Patience,
+    receiver: ReplyReceiver = this,
   ): void {
     const { lease } = this.link;
     const awaitsNothing = this.outstanding === 0;
     this.outstanding += count;
-    this.link.send(this, buffer, start, end, count, patience, awaitsNothing);
+    this.link.send(receiver, buffer, start, end, count, patience, awaitsNothing);
     if (this.link.lease !== lease) this.reposition();
   }
 
   command(commandId: number, frame: Buffer): boolean {
-    if (this.isBetweenConnections || this.admission.isFull) return false;
+    this.awaitsRoom = this.admission.isFull;
+    if (this.isBetweenConnections || this.awaitsRoom || this.provesIdentity) return false;
     const args = decodeArguments(frame);
     const { position } = this;
     const replacement = position === 'locked' ? null : this.context.refusal(commandId, args);
@@ -122,7 +127,6 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       this.forward(replacement, 0, replacement.length, 1);
       return true;
     }
-    this.noteSilence(commandId, args);
     const effect = effectOf(commandId, args);
     const decision = this.isOurPassword(effect, args)
       ? 'unlock'
@@ -134,6 +138,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
 
   beginStream(commandId: number): boolean | null {
     if (!this.admission.passes(commandId)) return null;
+    this.awaitsRoom = false;
     if (this.kept !== null) return this.admission.admits(commandId);
     const lease = this.borrow();
     if (lease === null) return false;
@@ -148,8 +153,10 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   stream(buffer: Buffer, start: number, end: number, ended: boolean): void {
-    if (this.kept !== null) return this.kept.send(buffer, start, end, ended ? 1 : 0);
-    this.link.sendOnLease(this, buffer, start, end, ended ? 1 : 0, this.admission.takePatience());
+    const count = ended ? 1 : 0;
+    const patience = this.admission.takePatience();
+    if (this.kept !== null) return this.kept.send(buffer, start, end, count, patience);
+    this.link.sendOnLease(this, buffer, start, end, count, patience);
     if (ended) this.isStreaming = false;
   }
 
@@ -167,7 +174,8 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
 
   inputEnded(): void {
     this.isLeaving = true;
-    if (this.kept !== null || this.blocked !== null || this.isStreaming) this.connection.destroy();
+    if (this.blocked !== null || this.isStreaming) this.connection.destroy();
+    else if (this.kept !== null) this.kept.inputEnded();
     else if (this.outstanding === 0) this.connection.finish(null);
   }
 
@@ -196,6 +204,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     this.window.learn(bytes, completed);
     this.admission.limitTo(this.window.size - this.outstanding);
     if (
+      this.awaitsRoom &&
       this.connection.isStalled &&
       this.outstanding > 0 &&
       this.outstanding <= this.window.size / 2
@@ -246,7 +255,8 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
 
   /** Something is being done for the client that is worth waiting for before the sidecar stops. */
   get isBusy(): boolean {
-    return this.outstanding > 0 && this.blocked === null && this.kept === null;
+    const awaits = this.outstanding > 0 || this.link.isAsking;
+    return awaits && this.blocked === null && this.kept === null;
   }
   get isPinned(): boolean {
     return this.link.lease !== null;
@@ -299,10 +309,12 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
 
   private pass({ id, effect, frame, args }: Special): boolean {
     if (this.kept !== null) {
-      this.kept.sendSpecial(effect, frame, args);
+      this.kept.sendSpecial(effect, frame, args, this.patienceFor(effect, id));
+      if (isPause(id, args)) this.pauseSilence(args);
       return true;
     }
-    this.sendAlong(frame, 0, frame.length, 1, patienceOf(id));
+    const receiver = isPause(id, args) ? this.onceOk(() => this.pauseSilence(args)) : this;
+    this.sendAlong(frame, 0, frame.length, 1, patienceOf(id), receiver);
     return true;
   }
 
@@ -320,6 +332,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     this.outstanding += 1;
     this.link.sendOnLease(receiver, frame, 0, frame.length, 1, this.patienceFor(effect, id));
     if (receiver === this.blocked) this.blocked.sentOn(lease);
+    if (this.provesIdentity) this.reposition();
     return true;
   }
 
@@ -330,6 +343,8 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   private receiverFor(effect: SessionEffect, args: readonly Buffer[]): ReplyReceiver {
+    if (effect === 'urgent' && subcommand(args) === 'unpause')
+      return this.onceOk(() => this.context.silence.unpause());
     if (effect === 'apart' || effect === 'wait' || effect === 'urgent') return this;
     if (effect !== 'blocking') {
       return new ConfirmingReceiver(
@@ -355,17 +370,18 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   private confirm(effect: SessionEffect, args: readonly Buffer[], reply: Buffer): void {
+    const before = this.session.state;
     this.session.confirm(effect, args, reply);
     const { lease } = this.link;
     if (lease !== null && isSetting(effect)) {
       lease.identity = this.session.identity;
-      lease.state = this.session.state;
+      lease.state = changedLike(lease.state, before, this.session.state);
       this.link.leaveLane();
     }
     this.reposition();
   }
 
-  private keep({ effect, frame, args }: Special): boolean {
+  private keep({ id, effect, frame, args }: Special): boolean {
     if (this.kept === null) {
       if (this.outstanding > 0) return false;
       const lease = this.borrow();
@@ -374,7 +390,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       this.kept = this.keepConnection(lease);
       this.reposition();
     }
-    this.kept.sendSpecial(effect, frame, args);
+    this.kept.sendSpecial(effect, frame, args, this.patienceFor(effect, id));
     return true;
   }
 
@@ -460,7 +476,14 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   private unlock(command: Special): boolean {
+    if (this.outstanding > 0) return false;
     const verdict = this.gate.check(command.args);
+    const isAccepted = verdict.kind === 'go-on' || (verdict.kind === 'reply' && verdict.isAccepted);
+    if (isAccepted && this.link.lease === null) {
+      // Whoever the client was before, with our password it acts as we do.
+      this.session.identity = this.context.newSession().identity;
+      this.link.leaveLane();
+    }
     this.reposition();
     switch (verdict.kind) {
       case 'reply':
@@ -509,12 +532,17 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   /** CLIENT PAUSE makes the upstream silent for a stated time, on every connection. */
-  private noteSilence(commandId: number, args: readonly Buffer[]): void {
-    if (COMMANDS[commandId]!.name !== 'client') return;
-    const { silence } = this.context;
+  private pauseSilence(args: readonly Buffer[]): void {
     const pauseMs = Number(args[2]?.toString('latin1'));
-    if (subcommand(args) === 'pause' && pauseMs > 0) silence.pauseFor(pauseMs);
-    if (subcommand(args) === 'unpause') silence.unpause();
+    if (pauseMs > 0) this.context.silence.pauseFor(pauseMs);
+  }
+
+  /** Calls `done` when the reply is a yes (or a queued one): a client without the right to it changes nothing. */
+  private onceOk(done: () => void): ReplyReceiver {
+    const confirm = (reply: Buffer): void => {
+      if (reply[0] === 0x2b) done(); // '+'
+    };
+    return new ConfirmingReceiver(this, confirm, () => undefined);
   }
 
   // ── where the client stands ──────────────────────────────────────────────────────────────────────
@@ -531,11 +559,21 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     return this.blocked?.isWaiting === true || this.kept?.isBetweenConnections === true;
   }
 
+  /**
+   * An upstream that wants a password knows nobody on this connection, and so has not chosen the session's database: what
+   * the client sends behind its AUTH waits for the answer, or it would run in another database.
+   */
+  private get provesIdentity(): boolean {
+    const { lease } = this.link;
+    const isUnknown = lease !== null && lease.refusesStrangers && this.kept === null;
+    return isUnknown && this.outstanding > 0 && this.session.identity.credentials === null;
+  }
+
   /** Brings what is admitted into line with the position. */
   private reposition(): void {
     this.connection.authenticated =
       this.gate.isOpen && !this.context.isStranger(this.session.identity);
-    if (this.isBetweenConnections) this.admission.close();
+    if (this.isBetweenConnections || this.provesIdentity) this.admission.close();
     else this.admission.moveTo(this.position);
     const isShared = this.link.lease === null && this.kept === null;
     this.admission.limitTo(isShared ? this.window.size - this.outstanding : Infinity);
@@ -568,10 +606,14 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     }
     if (this.connection.isStalled) {
       if (!this.link.isAsking) this.connection.resume();
-    } else if (this.isLeaving && this.outstanding === 0) {
+    } else if (this.isLeaving && this.outstanding === 0 && this.kept === null) {
       this.connection.finish(null);
     }
   }
+}
+
+function isPause(commandId: number, args: readonly Buffer[]): boolean {
+  return COMMANDS[commandId]!.name === 'client' && subcommand(args) === 'pause';
 }
 
 const QUEUE_LOST = unavailable(new Error('the connection that held this transaction was lost'));

@@ -8,13 +8,14 @@
  *     └──connection lost──► made again (subscriptions, MONITOR) or the client is closed, as when Redis itself dies
  */
 import type { Clock, Timer } from '../base/clock.js';
+import { subcommand } from '../command/effect.js';
 import { encodeCommand } from '../resp/encoder.js';
 import { ERROR_TYPE, ReplyFramer } from '../resp/reply-framer.js';
 import type { SessionEffect } from '../command/table.js';
 import type { ClientConnection } from '../downstream/connection.js';
 import type { Session } from '../session/session.js';
 import { TimeoutError, type UpstreamConnection } from '../upstream/connection.js';
-import { PROMPT } from '../upstream/in-flight.js';
+import { BLOCKING, PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
 import type { ReplyReceiver, TunnelReceiver } from '../upstream/receiver.js';
 import { isMessage, MESSAGE_HEAD_BYTES } from './message.js';
 
@@ -52,6 +53,12 @@ export class KeptConnection implements TunnelReceiver {
   /** Replies that are owed; what comes unasked is not counted. */
   private owed = 0;
   private mayWait = false;
+  /** A slow command is among what is owed: it silences the upstream for everybody. */
+  private isSlow = false;
+  /** CLIENT REPLY was said: nobody knows what is owed from here on. */
+  private isMuted = false;
+  /** The client sends no more; it leaves when it has been answered. */
+  private isEnding = false;
   private lastProgressAt: number;
   private readonly deadline: Timer;
   private held: Buffer[] = [];
@@ -86,24 +93,34 @@ export class KeptConnection implements TunnelReceiver {
   }
 
   /** Passes on `count` commands that leave nothing behind. */
-  send(buffer: Buffer, start: number, end: number, count: number): void {
+  send(buffer: Buffer, start: number, end: number, count: number, patience: Patience): void {
     this.expect(count);
+    if (patience === SLOW && count > 0 && !this.isSlow) {
+      this.isSlow = true;
+      this.lease.countSlow(1);
+    }
     this.lease.send(NO_RECEIVER, buffer, start, end, 0, PROMPT);
     if (this.lease.pendingBytes > HIGH_WATER_BYTES) this.client.pauseInput();
   }
 
   /** Passes on a command with an effect, and notes it. */
-  sendSpecial(effect: SessionEffect, frame: Buffer, args: readonly Buffer[]): void {
+  sendSpecial(
+    effect: SessionEffect,
+    frame: Buffer,
+    args: readonly Buffer[],
+    patience: Patience,
+  ): void {
     if (effect === 'subscribe') {
       const name = args[0]!.toString('latin1').toLowerCase();
       this.unconfirmed += this.session.subscriptions.apply(name, args);
-      return this.send(frame, 0, frame.length, 0);
+      return this.send(frame, 0, frame.length, 0, PROMPT);
     }
     if (effect === 'monitor') this.isMonitoring = true;
     if (effect === 'replicate') this.isRaw = true;
-    if (effect === 'blocking' || effect === 'apart') this.mayWait = true;
+    if (patience === BLOCKING || effect === 'apart') this.mayWait = true;
+    if (isReplySwitch(effect, args)) this.isMuted = true;
     if (!REPEATABLE.has(effect) && !isLabel(args)) this.isRepeatable = false;
-    this.send(frame, 0, frame.length, isSilent(effect, args) ? 0 : 1);
+    this.send(frame, 0, frame.length, isSilent(effect, args) ? 0 : 1, patience);
   }
 
   /** The last thing the client says on this connection. */
@@ -112,6 +129,21 @@ export class KeptConnection implements TunnelReceiver {
     this.lease.expectsClose = how === 'quit';
     this.expect(1);
     this.lease.send(NO_RECEIVER, frame, 0, frame.length, 0, PROMPT);
+  }
+
+  /** The client sends no more; it gets what it has asked for and is hung up on then, unless that may take for ever. */
+  inputEnded(): void {
+    this.isEnding = true;
+    if (this.mayWait || this.isMuted || this.isRaw || this.phase !== 'open') this.client.destroy();
+    else this.endWhenAnswered();
+  }
+
+  private endWhenAnswered(): void {
+    if (this.isEnding && this.isAnswered) this.finish([]);
+  }
+
+  private get isAnswered(): boolean {
+    return this.owed === 0 && this.unconfirmed === 0 && !this.framer.isInFrame;
   }
 
   /** The client left; the caller drops the connection. */
@@ -150,12 +182,13 @@ export class KeptConnection implements TunnelReceiver {
       this.pass(bytes, 0, bytes.length);
     }
     if (this.phase === 'resetting') this.seekResetEnd(chunk);
+    this.endWhenAnswered();
   }
 
   tunnelClosed(): void {
     if (this.phase === 'leaving') return this.finish(this.held);
-    const isAnswered = this.owed === 0 && this.unconfirmed === 0 && !this.framer.isInFrame;
-    const canContinue = this.phase === 'open' && this.isRepeatable && isAnswered;
+    this.isSlow = false;
+    const canContinue = this.phase === 'open' && this.isRepeatable && this.isAnswered;
     if (!canContinue) return this.finish([]);
     this.phase = 'lost';
     this.options.lost();
@@ -204,8 +237,14 @@ export class KeptConnection implements TunnelReceiver {
         // A subscription that is refused brings one error, however many names it had.
         if (this.framer.frameType === ERROR_TYPE) this.unconfirmed = 0;
         this.owed = Math.max(0, this.owed - 1);
-        if (this.owed === 0) this.mayWait = false;
+        if (this.owed === 0) this.nothingOwed();
     }
+  }
+
+  private nothingOwed(): void {
+    this.mayWait = false;
+    if (this.isSlow) this.lease.countSlow(-1);
+    this.isSlow = false;
   }
 
   private judge(chunk: Buffer, start: number, end: number): FrameKind {
@@ -259,24 +298,28 @@ export class KeptConnection implements TunnelReceiver {
   }
 
   private checkDeadline(): void {
-    if (this.owed === 0 || this.mayWait || this.isRaw || this.phase === 'lost') return;
-    if (this.options.clock.now() - this.lastProgressAt <= this.options.timeoutMs) return;
-    this.lease.fail(
-      new TimeoutError(`the upstream did not reply within ${this.options.timeoutMs} ms`),
-    );
+    const { clock } = this.options;
+    const isPatient = this.mayWait || this.isMuted || this.isRaw || this.phase === 'lost';
+    const limitMs = this.lease.replyLimitMs;
+    if (isPatient || clock.now() - this.lastProgressAt <= limitMs) return;
+    if (this.owed > 0)
+      this.lease.fail(new TimeoutError(`the upstream did not reply within ${limitMs} ms`));
+    else if (this.isEnding) this.client.destroy();
   }
 }
 
 /** CLIENT subcommands that only ask about the connection: on another one they are asked anew. */
 function isLabel(args: readonly Buffer[]): boolean {
-  const subcommand = args[1]?.toString('latin1').toLowerCase() ?? '';
-  return ['id', 'info', 'list', 'getname', 'trackinginfo', 'getredir'].includes(subcommand);
+  return ['id', 'info', 'list', 'getname', 'trackinginfo', 'getredir'].includes(subcommand(args));
 }
 
 /** No reply is owed: CLIENT REPLY may silence this and what follows; replication acknowledges nothing. */
 function isSilent(effect: SessionEffect, args: readonly Buffer[]): boolean {
-  const subcommand = args[1]?.toString('latin1').toLowerCase() ?? '';
-  return effect === 'replicate' || (effect === 'sticky' && subcommand === 'reply');
+  return effect === 'replicate' || isReplySwitch(effect, args);
+}
+
+function isReplySwitch(effect: SessionEffect, args: readonly Buffer[]): boolean {
+  return effect === 'sticky' && subcommand(args) === 'reply';
 }
 
 /** A message rather than the confirmation of a (re-made) subscription. */

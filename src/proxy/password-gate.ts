@@ -7,7 +7,7 @@ import { encodeCommand, encodeError, OK_REPLY } from '../resp/encoder.js';
 import { NOAUTH_HELLO, NOPROTO, NOT_A_VERSION, WRONGPASS } from './errors.js';
 
 export type Verdict =
-  | { readonly kind: 'reply'; readonly reply: Buffer }
+  | { readonly kind: 'reply'; readonly reply: Buffer; readonly isAccepted: boolean }
   /** The credentials are another user's: ask the upstream. */
   | { readonly kind: 'upstream' }
   /** The password was right; the rest of the command remains to be done. */
@@ -46,7 +46,9 @@ export class PasswordGate {
       return reply(encodeError("ERR wrong number of arguments for 'auth' command"));
     if (args.length > 3) return reply(encodeError('ERR syntax error'));
     if (args.length === 3 && !isDefaultUser(args[1]!)) return { kind: 'upstream' };
-    return reply(this.accepts(args[args.length - 1]!) ? OK_REPLY : WRONGPASS);
+    return this.accepts(args[args.length - 1]!)
+      ? { kind: 'reply', reply: OK_REPLY, isAccepted: true }
+      : reply(WRONGPASS);
   }
 
   /** In the order of `helloCommand` (networking.c): the version, the options, the password. */
@@ -94,5 +96,5 @@ function digest(bytes: Buffer): Buffer {
 }
 
 function reply(bytes: Buffer): Verdict {
-  return { kind: 'reply', reply: bytes };
+  return { kind: 'reply', reply: bytes, isAccepted: false };
 }

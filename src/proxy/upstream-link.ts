@@ -144,7 +144,8 @@ export class UpstreamLink implements LeaseHolder {
 
   granted(connection: UpstreamConnection): void {
     this.isAsking = false;
-    if (this.owner.isGone) return this.context.pool.release(connection);
+    // Not released: it may have been told already what this client wanted it to be, and owe replies (I7).
+    if (this.owner.isGone || !this.client.isOpen) return this.context.pool.discard(connection);
     this.lease = connection;
     this.owner.leaseArrived(connection);
   }

@@ -109,6 +109,7 @@ export class UpstreamConnection {
 
   /** Nothing has come for a while although something is owed; looked at now and then. */
   private isHeldUp = false;
+  private isReadingPaused = false;
   private slowHere = 0;
   private lastProgressAt: number;
   private pendingAtLastCheck = 0;
@@ -147,6 +148,11 @@ export class UpstreamConnection {
   /** The upstream let us connect and is silent over something it was told: waiting longer makes sense. */
   get isSilencedByOthers(): boolean {
     return this.inFlight.size > 0 && this.options.silence.isExplained;
+  }
+  /** How long a reply to a prompt command may take as things stand. */
+  get replyLimitMs(): number {
+    const { silence, slowTimeoutMs, timeoutMs } = this.options;
+    return silence.isExplained ? slowTimeoutMs : timeoutMs;
   }
   /** A long reply is on its way, or the first command in flight is held up: whoever sends now waits behind it. */
   get isCongested(): boolean {
@@ -191,10 +197,13 @@ export class UpstreamConnection {
     this.tunnel = receiver;
   }
 
+  /** The receiver is too slow. Until reading resumes the upstream's silence is of our own making. */
   pauseReading(): void {
+    this.isReadingPaused = true;
     this.stream.pause();
   }
   resumeReading(): void {
+    this.isReadingPaused = false;
     this.stream.resume();
   }
 
@@ -212,7 +221,8 @@ export class UpstreamConnection {
     this.options.clock.endOfTick(this.flush);
   }
 
-  private countSlow(change: number): void {
+  /** So many slow commands more, or fewer, are being run on this connection; those in flight are counted by themselves. */
+  countSlow(change: number): void {
     this.slowHere += change;
     this.options.silence.slowCommands += change;
   }
@@ -273,8 +283,12 @@ export class UpstreamConnection {
     const commands = commandsBetween(this.state, state);
     if (commands.length === 0) return;
     const bytes = Buffer.concat(commands);
+    const before = this.state;
     const greeting = new Greeting(commands.length, (problem) => {
-      if (problem !== null) this.fail(problem);
+      // Until its client has given a password, it stays as it is.
+      if (problem instanceof StrangerRefused && this.identity.credentials === null)
+        this.state = before;
+      else if (problem !== null) this.fail(problem);
     });
     this.send(greeting, bytes, 0, bytes.length, commands.length, PROMPT);
     this.state = state;
@@ -326,15 +340,15 @@ export class UpstreamConnection {
   private checkDeadline(): void {
     const now = this.options.clock.now();
     const pending = this.stream.pendingBytes;
-    if (pending !== this.pendingAtLastCheck) this.lastProgressAt = now;
+    if (pending !== this.pendingAtLastCheck || this.isReadingPaused) this.lastProgressAt = now;
     this.pendingAtLastCheck = pending;
-    if (this.phase === 'ready' && this.inFlight.size === 0) return;
+    // A command that is passed on piece by piece owes no reply yet, but the upstream has to take it.
+    if (this.phase === 'ready' && this.inFlight.size === 0 && pending === 0) return;
     const patience = this.inFlight.size === 0 ? PROMPT : this.inFlight.headPatience();
     if (patience === BLOCKING) return;
-    const limit =
-      patience === SLOW || this.isSilencedByOthers
-        ? this.options.slowTimeoutMs
-        : this.options.timeoutMs;
+    const { slowTimeoutMs, timeoutMs } = this.options;
+    const isConnecting = this.phase === 'opening' && this.inFlight.size === 0;
+    const limit = patience === SLOW ? slowTimeoutMs : isConnecting ? timeoutMs : this.replyLimitMs;
     const since = this.inFlight.size === 0 ? 0 : this.inFlight.headSentAt();
     this.isHeldUp =
       this.inFlight.size > 0 && now - Math.max(this.lastProgressAt, since) > HELD_UP_MS;

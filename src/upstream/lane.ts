@@ -173,12 +173,15 @@ export class Lane {
 
   /** Refuses what has waited since before `deadline`. */
   private refuseQueued(deadline: number, cause: Error): void {
+    const before = this.queue.length;
     while (this.queue.length > 0 && this.queue[0]!.since <= deadline) {
       const { bytes, entries } = this.queue.shift()!;
       this.queuedBytes -= bytes.length;
       for (const { receiver, count } of entries) receiver.refuse(count, cause);
     }
-    this.options.onDelivered();
+    // Only when somebody was told something: asked in the midst of another connection's chunk, it would take the answer
+    // whether that chunk may be filled anew.
+    if (this.queue.length < before) this.options.onDelivered();
     if (this.queue.length > 0) return;
     this.expiry?.cancel();
     this.expiry = null;

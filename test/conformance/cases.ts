@@ -5,9 +5,10 @@
  */
 import { encodeCommand } from '../helpers/raw-client.js';
 import type { CommandEntry } from './command-table.js';
-import { MORE_BY_HAND, ONLY_BY_HAND } from './curated.js';
 import { BINARY, type Words } from './fixture.js';
+import { MORE_BY_HAND } from './more-by-hand.js';
 import { mutantsOf, shortMutantsOf } from './mutations.js';
+import { ONLY_BY_HAND } from './only-by-hand.js';
 import { sentencesOf } from './sentences.js';
 import type { Dumps } from './vocabulary.js';
 

@@ -4,7 +4,7 @@
  */
 import { markdownTable } from '../../src/base/markdown-table.js';
 import { ACCEPTED_DIFFERENCES } from './accepted-differences.js';
-import { ONLY_BY_HAND } from './curated.js';
+import { ONLY_BY_HAND } from './only-by-hand.js';
 import { MASKS } from './masks.js';
 
 const INTRODUCTION = `# Compatibility

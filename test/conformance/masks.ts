@@ -23,7 +23,7 @@ const CONNECTION = 'describes the connection, of which there are two';
 /** All masks; a command may be in several. */
 export const MASKS: readonly Mask[] = [
   {
-    commands: ['time', 'lastsave', 'ttl', 'pttl', 'object|idletime'],
+    commands: ['time', 'lastsave', 'ttl', 'pttl', 'expiretime', 'pexpiretime', 'object|idletime'],
     what: 'digits of positive numbers',
     reason: TIME,
     hide: positiveNumbers,
@@ -78,7 +78,7 @@ export const MASKS: readonly Mask[] = [
         'pubsub|shardchannels',
       ],
       ...['command', 'command|list', 'command|docs', 'command|info', 'acl|cat', 'function|list'],
-      ...['config|get'],
+      ...['config|get', 'hgetall', 'hkeys', 'hvals'],
     ],
     what: 'order of elements',
     reason: HASH_ORDER,

@@ -1,7 +1,7 @@
 /** Every command of the upstream's table, one by one, through the sidecar and not: the same bytes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ONLY_BY_HAND } from './curated.js';
+import { ONLY_BY_HAND } from './only-by-hand.js';
 import { expectNone, prepare } from './expectations.js';
 import { runSingle } from './generated-runs.js';
 import { SCENARIOS } from './scenarios/all.js';

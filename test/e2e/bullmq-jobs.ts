@@ -3,7 +3,15 @@
  * "none lost, none doubled" is a statement about this ledger and not about what BullMQ reports.
  */
 import { Redis } from 'ioredis';
-import { Queue, QueueEvents, Worker, type ConnectionOptions, type Job } from 'bullmq';
+import {
+  FlowProducer,
+  Queue,
+  QueueEvents,
+  Worker,
+  type ConnectionOptions,
+  type FlowJob,
+  type Job,
+} from 'bullmq';
 import type { Cleanup } from '../helpers/child-process.js';
 import type { Target } from './targets.js';
 
@@ -29,20 +37,24 @@ export class Ledger {
   }
 }
 
-/** A queue and what belongs to it on one target; everything is closed when `t` ends. */
+/** A queue and what belongs to it on one target; everything is closed when `t` ends, clients last. */
 export class JobBench {
   readonly ledger = new Ledger();
   readonly queue: Queue;
+  readonly #closing: (() => Promise<void>)[] = [];
   readonly #clients: Redis[] = [];
 
   constructor(
-    private readonly t: Exclude<Cleanup, null>,
+    t: Exclude<Cleanup, null>,
     private readonly target: Target,
     private readonly name: string,
   ) {
-    t.after(() => this.#clients.forEach((client) => client.disconnect()));
-    this.queue = new Queue(name, { connection: this.#connection() });
-    t.after(() => this.queue.close());
+    this.queue = new Queue(name, { connection: this.connection() });
+    this.#closing.push(() => this.queue.close());
+    t.after(async () => {
+      for (const close of this.#closing.toReversed()) await close();
+      for (const client of this.#clients) client.disconnect();
+    });
   }
 
   /** Starts a worker that records every job and then does `work`. */
@@ -54,21 +66,28 @@ export class JobBench {
       this.ledger.record(job);
       return work(job);
     };
-    const worker = new Worker(this.name, process, { connection: this.#connection(), ...options });
-    this.t.after(() => worker.close());
+    const worker = new Worker(this.name, process, { connection: this.connection(), ...options });
+    this.#closing.push(() => worker.close());
     return worker;
   }
 
   /** Follows the queue's events, ready to be waited on. */
   async events(): Promise<QueueEvents> {
-    const events = new QueueEvents(this.name, { connection: this.#connection() });
-    this.t.after(() => events.close());
+    const events = new QueueEvents(this.name, { connection: this.connection() });
+    this.#closing.push(() => events.close());
     await events.waitUntilReady();
     return events;
   }
 
+  /** Adds a job whose children run before it. */
+  async addFlow(flow: FlowJob): Promise<void> {
+    const flows = new FlowProducer({ connection: this.connection() });
+    this.#closing.push(() => flows.close());
+    await flows.add(flow);
+  }
+
   /** BullMQ duplicates this client for its blocking connection and closes its duplicates only. */
-  #connection(): ConnectionOptions {
+  private connection(): ConnectionOptions {
     const { host, port } = this.target;
     const client = new Redis({ host, port, maxRetriesPerRequest: null });
     this.#clients.push(client);

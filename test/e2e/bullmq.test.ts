@@ -1,8 +1,6 @@
 /** BullMQ through the sidecar: each thing that a queue does, on a few jobs. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { FlowProducer } from 'bullmq';
-import { Redis } from 'ioredis';
 import { eventually } from '../helpers/eventually.js';
 import { JobBench } from './bullmq-jobs.js';
 import { describeTargets } from './targets.js';
@@ -66,14 +64,9 @@ describeTargets('BullMQ', (target) => {
 
   it('runs a flow’s children before their parent', async (t) => {
     const bench = new JobBench(t, target(), 'flows');
-    const { host, port } = target();
-    const connection = new Redis({ host, port, maxRetriesPerRequest: null });
-    t.after(() => connection.disconnect());
-    const flows = new FlowProducer({ connection });
-    t.after(() => flows.close());
     bench.worker();
     const child = (n: number) => ({ name: 'child', queueName: 'flows', data: { n } });
-    await flows.add({ name: 'parent', queueName: 'flows', children: [child(1), child(2)] });
+    await bench.addFlow({ name: 'parent', queueName: 'flows', children: [child(1), child(2)] });
     await eventually('three jobs', () => bench.ledger.order.length === 3);
     assert.deepEqual(bench.ledger.order, ['child', 'child', 'parent']);
   });

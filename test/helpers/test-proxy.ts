@@ -134,6 +134,11 @@ export class ProxyClient {
     return this.#end.endInput();
   }
 
+  /** Is hung up on by the sidecar. */
+  hangUp(): void {
+    this.#end.connection.finish(null);
+  }
+
   /** Is gone without a word. */
   async vanish(): Promise<void> {
     this.#end.socket.destroy();

@@ -115,3 +115,32 @@ test('a name whose reply was lost is only an error', async () => {
   assert.match(await client.received(), /^-UNKNOWNOUTCOME [^|]*\|$/);
   assert.deepEqual(proxy.lane.sentCommands(), ['GET k']);
 });
+
+test('I7: a connection granted to a client that was hung up on meanwhile goes nowhere else', async () => {
+  const { proxy, client } = await started('SELECT 5');
+  proxy.own.say(OK);
+  await client.say('WATCH k');
+  const waiting = proxy.client();
+  await waiting.say('SELECT 7');
+  const opening = proxy.own;
+  waiting.hangUp();
+  opening.open();
+  proxy.clock.endTick();
+  assert.equal(opening.ending, 'reset');
+});
+
+test('I8: a pause that the upstream refuses explains no silence', async () => {
+  const proxy = new TestProxy({ password: 'secret' }).connected();
+  const stranger = proxy.client();
+  await stranger.say('CLIENT PAUSE 1000000');
+  assert.match(await stranger.received(), /^-NOAUTH /);
+  assert.ok(!proxy.upstream.silence.isExplained);
+  const client = proxy.client();
+  await client.say('AUTH secret', 'CLIENT PAUSE 1000000');
+  assert.ok(!proxy.upstream.silence.isExplained);
+  proxy.lane.say('-NOPERM\r\n');
+  assert.ok(!proxy.upstream.silence.isExplained);
+  await client.say('CLIENT PAUSE 1000000');
+  proxy.lane.say(OK);
+  assert.ok(proxy.upstream.silence.isExplained);
+});

@@ -5,6 +5,7 @@ import { FRESH_STATE, IdentityRegister } from '../../src/command/connection-stat
 import type { SessionEffect } from '../../src/command/table.js';
 import { KeptConnection } from '../../src/proxy/kept-connection.js';
 import { Session } from '../../src/session/session.js';
+import { BLOCKING, PROMPT, SLOW } from '../../src/upstream/in-flight.js';
 import { everySplit } from '../helpers/fuzz.js';
 import { encodeCommand } from '../helpers/raw-client.js';
 import { TestClient, turn } from '../helpers/test-client.js';
@@ -44,7 +45,8 @@ class TestKept {
 
   readonly say = (effect: SessionEffect, command: string): void => {
     const args = command.split(' ').map((word) => Buffer.from(word));
-    this.kept.sendSpecial(effect, encodeCommand(...args), args);
+    const patience = effect === 'blocking' ? BLOCKING : PROMPT;
+    this.kept.sendSpecial(effect, encodeCommand(...args), args, patience);
   };
 
   /** Everything the client has been sent. */
@@ -233,6 +235,39 @@ test('a command that waits may be silent', () => {
   kept.say('none', 'PING');
   kept.client.clock.advance(TIMEOUT_MS + 500);
   assert.ok(kept.first.connection.isLost);
+});
+
+test('after CLIENT REPLY nobody knows what is owed: silence is no failure', () => {
+  const kept = new TestKept();
+  kept.say('sticky', 'CLIENT REPLY OFF');
+  kept.say('none', 'SET k v');
+  kept.client.clock.advance(100_000);
+  assert.ok(!kept.first.connection.isLost);
+});
+
+test('a slow command explains silence, to this client and to all others, until it is answered', () => {
+  const kept = new TestKept();
+  const { silence, stream, connection } = kept.first;
+  const frame = encodeCommand('EVAL', 'return 1', '0');
+  kept.kept.send(frame, 0, frame.length, 1, SLOW);
+  kept.client.clock.advance(10 * TIMEOUT_MS);
+  assert.ok(!connection.isLost);
+  assert.ok(silence.isExplained);
+  stream.say(':1\r\n');
+  assert.ok(!silence.isExplained);
+  kept.kept.send(frame, 0, frame.length, 1, SLOW);
+  connection.fail(new Error('gone'));
+  assert.ok(!silence.isExplained);
+});
+
+test('who sends no more gets what was asked for and is hung up on then', async () => {
+  const kept = new TestKept();
+  kept.say('sticky', 'CLIENT ID');
+  kept.kept.inputEnded();
+  assert.equal(await kept.received(), '');
+  kept.first.stream.say(':7\r\n');
+  assert.equal(await kept.received(), ':7\r\n');
+  assert.ok(kept.client.sawEnd);
 });
 
 test('what is not RESP passes untouched', async () => {

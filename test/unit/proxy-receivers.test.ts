@@ -168,6 +168,16 @@ test('an upstream that lets the timeout pass in silence is gone', () => {
   assert.ok(test.connection.isLost);
 });
 
+test('while a script runs nobody is answered: the upstream may pass the timeout in silence', () => {
+  const { test } = new TestBlocked('BLPOP q 5');
+  test.silence.slowCommands = 1;
+  test.clock.advance(60_000);
+  assert.ok(!test.connection.isLost);
+  test.silence.slowCommands = 0;
+  test.clock.advance(2500);
+  assert.ok(test.connection.isLost);
+});
+
 test('I5: what was sent behind a blocked command makes its loss a loss', () => {
   const blocked = new TestBlocked('BLPOP q 5');
   blocked.isAlone = false;

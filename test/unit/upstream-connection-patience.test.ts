@@ -52,6 +52,31 @@ test('progress keeps a connection: bytes that come, and bytes that are taken', (
   assert.ok(connection.isLost);
 });
 
+test('silence of our own making is no failure: nobody reads while the client is too slow', () => {
+  const { connection, stream, clock, send } = new TestConnection({ timeoutMs: 2000 }).opened();
+  send(new RecordingReceiver(), 'GET big');
+  clock.endTick();
+  stream.say('$100\r\n');
+  connection.pauseReading();
+  clock.advance(100_000);
+  assert.ok(!connection.isLost);
+  connection.resumeReading();
+  clock.advance(2500);
+  assert.ok(connection.isLost);
+});
+
+test('an upstream that takes nothing is gone, also when no reply is owed yet', () => {
+  const { connection, stream, clock } = new TestConnection({ timeoutMs: 2000 }).opened();
+  const piece = Buffer.alloc(1000);
+  connection.send(new RecordingReceiver(), piece, 0, piece.length, 0, PROMPT);
+  clock.endTick();
+  stream.pendingBytes = 1000;
+  clock.advance(1500);
+  assert.ok(!connection.isLost);
+  clock.advance(3000);
+  assert.ok(connection.isLost);
+});
+
 test('a slow command anywhere explains silence everywhere, and the end of it ends the explanation', () => {
   const slow = new TestConnection({ timeoutMs: 2000, slowTimeoutMs: 60_000 }).opened();
   const other = new TestConnection({

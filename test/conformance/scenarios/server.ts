@@ -43,6 +43,15 @@ export const serverScenarios: readonly Scenario[] = [
     },
   },
   {
+    title: 'DEBUG PROTOCOL push in a transaction',
+    protocols: [3],
+    run: async (stage) => {
+      const client = await stage.open();
+      client.raw('MULTI\r\nDEBUG PROTOCOL push\r\nEXEC\r\nPING\r\nQUIT\r\n');
+      await client.closes();
+    },
+  },
+  {
     title: 'scripts: EVAL, EVALSHA, SCRIPT LOAD, EXISTS and FLUSH',
     covers: ['eval', 'evalsha', 'script|load', 'script|exists', 'script|flush'],
     run: async (stage) => {

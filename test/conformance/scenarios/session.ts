@@ -1,7 +1,7 @@
 /** What a connection has said so far: database, protocol, user, name, and taking it all back. */
 import type { Scenario } from '../stage.js';
 
-/** SELECT, SWAPDB, HELLO, AUTH, RESET, QUIT, CLIENT SETNAME and kin. */
+/** SELECT, SWAPDB, HELLO, AUTH, RESET, QUIT. */
 export const sessionScenarios: readonly Scenario[] = [
   {
     title: 'SELECT keeps databases apart, on one connection and between two',
@@ -234,96 +234,6 @@ export const sessionScenarios: readonly Scenario[] = [
       await third.do('SET', 'a', '3');
       await third.do('QUIT', 'now');
       await third.closes();
-    },
-  },
-  {
-    title: 'CLIENT SETNAME, GETNAME and LIST agree',
-    run: async (stage) => {
-      const client = await stage.open();
-      await client.do('CLIENT', 'GETNAME');
-      await client.do('CLIENT', 'SETNAME', 'my-app');
-      await client.do('CLIENT', 'GETNAME');
-      await client.do('CLIENT', 'INFO');
-      await client.do('CLIENT', 'SETNAME', 'bad name');
-      await client.do('CLIENT', 'SETNAME', 'bad\nname');
-      await client.do('CLIENT', 'GETNAME');
-      await client.do('CLIENT', 'SETNAME', '');
-      await client.do('CLIENT', 'GETNAME');
-      await client.do('CLIENT', 'NO-EVICT', 'ON');
-      await client.do('CLIENT', 'NO-EVICT', 'maybe');
-      await client.do('CLIENT', 'SETINFO', 'LIB-NAME', 'x');
-      await client.do('CLIENT', 'GETREDIR');
-      await client.do('CLIENT', 'TRACKINGINFO');
-    },
-  },
-  {
-    title: 'CLIENT ID is the same as long as the connection is',
-    run: async (stage) => {
-      const client = await stage.open();
-      const first = await client.number('CLIENT', 'ID');
-      await client.do('SELECT', '1');
-      await client.do('MULTI');
-      await client.do('GET', 'x');
-      await client.do('EXEC');
-      const second = await client.number('CLIENT', 'ID');
-      await client.do('ECHO', first === second ? 'the same id' : 'another id');
-      const other = await stage.open('other');
-      const third = await other.number('CLIENT', 'ID');
-      await client.do('ECHO', third === second ? 'the same id' : 'another id');
-      await other.do('CLIENT', 'UNBLOCK', second);
-    },
-  },
-  {
-    title: 'CLIENT KILL of oneself and of another',
-    covers: ['client|kill'],
-    run: async (stage) => {
-      const [one, other] = [await stage.open('one'), await stage.open('other')];
-      const id = await other.number('CLIENT', 'ID');
-      await one.do('CLIENT', 'KILL', 'ID', id);
-      await other.closes();
-      const own = await one.number('CLIENT', 'ID');
-      await one.do('CLIENT', 'KILL', 'ID', own);
-      await one.do('CLIENT', 'KILL', 'ID', own, 'SKIPME', 'no');
-      await one.closes();
-    },
-  },
-  {
-    title: 'CLIENT REPLY OFF, SKIP and ON',
-    covers: ['client|reply'],
-    run: async (stage) => {
-      const client = await stage.open();
-      await client.do('CLIENT', 'REPLY', 'ON');
-      client.raw('CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nNOSUCH\r\nCLIENT REPLY ON\r\nGET a\r\n');
-      await client.receive(2);
-      client.raw('CLIENT REPLY SKIP\r\nSET a 2\r\nGET a\r\n');
-      await client.receive(1);
-      client.raw('CLIENT REPLY OFF\r\n');
-      await client.quiet();
-      client.raw('SET a 3\r\n');
-      await client.quiet();
-      await client.do('CLIENT', 'REPLY', 'ON');
-      await client.do('GET', 'a');
-      client.raw('CLIENT REPLY SKIP\r\nCLIENT REPLY SKIP\r\nGET a\r\nGET a\r\n');
-      await client.receive(1);
-      client.raw('MULTI\r\nSET a 4\r\nCLIENT REPLY SKIP\r\nGET a\r\nEXEC\r\nGET a\r\n');
-      await client.receive(4);
-      await client.do('ECHO', 'in step');
-    },
-  },
-  {
-    title: 'CLIENT REPLY SKIP and an empty line',
-    run: async (stage) => {
-      const client = await stage.open();
-      client.raw('CLIENT REPLY SKIP\r\n\r\nPING one\r\nPING two\r\n');
-      await client.receive(1);
-    },
-  },
-  {
-    title: 'CLIENT REPLY OFF in a transaction',
-    run: async (stage) => {
-      const client = await stage.open();
-      client.raw('MULTI\r\nCLIENT REPLY OFF\r\nEXEC\r\nCLIENT REPLY ON\r\nGET str\r\nQUIT\r\n');
-      await client.closes();
     },
   },
 ];

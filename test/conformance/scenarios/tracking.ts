@@ -121,4 +121,18 @@ export const trackingScenarios: readonly Scenario[] = [
       await second.quiet();
     },
   },
+  {
+    title: 'RESET while tracking, and what was read before it',
+    protocols: [3],
+    run: async (stage) => {
+      const client = await stage.open();
+      await client.do('CLIENT', 'TRACKING', 'ON');
+      await client.do('GET', 'str');
+      await client.do('RESET');
+      await client.do('HELLO', '3');
+      await client.do('CLIENT', 'TRACKING', 'ON');
+      await stage.admin('SET', 'str', 'new');
+      await client.quiet();
+    },
+  },
 ];
