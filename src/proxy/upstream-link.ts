@@ -40,6 +40,8 @@ export class UpstreamLink implements LeaseHolder {
   isAsking = false;
   private lane: Lane | null = null;
   private heavyUntil = 0;
+  /** The lease does not read until the client has. */
+  private isSlowed = false;
 
   constructor(
     private readonly owner: LinkOwner,
@@ -137,9 +139,14 @@ export class UpstreamLink implements LeaseHolder {
   /** A client that reads slowly makes only its own connection slow. */
   slowDown(): void {
     const { lease } = this;
-    if (lease === null || this.client.unreadBytes <= HIGH_WATER_BYTES) return;
+    if (lease === null || this.isSlowed || this.client.unreadBytes <= HIGH_WATER_BYTES) return;
+    this.isSlowed = true;
     lease.pauseReading();
-    this.client.whenDrained(() => lease.resumeReading());
+    this.client.whenDrained(() => {
+      this.isSlowed = false;
+      // Given back meanwhile, it reads for somebody else and has been resumed.
+      if (this.lease === lease) lease.resumeReading();
+    });
   }
 
   granted(connection: UpstreamConnection): void {
