@@ -11,8 +11,9 @@ describeTargets('redis-cli pushes', (target) => {
     await monitor.prints(/^OK/);
     await cli(target(), ['SET', 'seen', 'a "b"']);
     await cli(target(), ['-n', '3', 'GET', 'seen']);
+    // Connections to the embedded engine have no address.
     await monitor.prints(
-      /\d+\.\d+ \[0 [^\]]+\] "SET" "seen" "a \\"b\\""[^]*\d+\.\d+ \[3 [^\]]+\] "GET" "seen"/i,
+      /\d+\.\d+ \[0 [^\]]*\] "SET" "seen" "a \\"b\\""[^]*\d+\.\d+ \[3 [^\]]*\] "GET" "seen"/i,
     );
   });
 

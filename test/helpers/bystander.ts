@@ -19,8 +19,7 @@ const CALM_MS = 500;
 /** "Unharmed": at most this many times slower than in calm … */
 const HARM_RATIO = 20;
 /** … or in any case within this time, which no application takes for an outage. */
-const UNHARMED_P50_MS = 50;
-const UNHARMED_P99_MS = 250;
+const UNHARMED_MS = 250;
 const ATTEMPTS = 3;
 
 export class Bystander {
@@ -63,8 +62,8 @@ export class Bystander {
   private isUnharmed({ count, p50Ms, p99Ms }: Latency): boolean {
     return (
       count > 0 &&
-      p50Ms <= Math.max(HARM_RATIO * this.calm.p50Ms, UNHARMED_P50_MS) &&
-      p99Ms <= Math.max(HARM_RATIO * this.calm.p99Ms, UNHARMED_P99_MS)
+      p50Ms <= Math.max(HARM_RATIO * this.calm.p50Ms, UNHARMED_MS) &&
+      p99Ms <= Math.max(HARM_RATIO * this.calm.p99Ms, UNHARMED_MS)
     );
   }
 }

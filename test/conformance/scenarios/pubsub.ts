@@ -183,4 +183,23 @@ export const pubsubScenarios: readonly Scenario[] = [
       await sub.receive(100);
     },
   },
+  {
+    title: 'a subscription made in a transaction ends with its client, and is nobody else’s',
+    run: async (stage) => {
+      const sub = await stage.open('sub');
+      await sub.do('MULTI');
+      await sub.do('SET', 'x', '1');
+      await sub.do('SUBSCRIBE', 'left');
+      await sub.exec('set');
+      await stage.admin('PUBLISH', 'left', 'heard');
+      await sub.receive();
+      await sub.close();
+      await stage.until('pubsub_channels:0');
+      const next = await stage.open('next');
+      await next.do('MULTI');
+      await stage.admin('PUBLISH', 'left', 'unheard');
+      await next.do('GET', 'x');
+      await next.exec('get');
+    },
+  },
 ];
