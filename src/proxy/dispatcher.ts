@@ -193,7 +193,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (this.isGone) return;
     this.connection.reply(chunk, start, end);
     this.outstanding -= completed;
-    if (this.link.lease === null) this.widen(end - start, completed);
+    this.widen(end - start, completed);
     if (completed === 0) this.link.notePartialReply();
     this.link.slowDown();
     if (this.outstanding === 0) this.settle();
@@ -202,7 +202,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   /** A client on a shared lane may order only so much ahead; a stalled one goes on when half of that has come. */
   private widen(bytes: number, completed: number): void {
     this.window.learn(bytes, completed);
-    this.admission.limitTo(this.window.size - this.outstanding);
+    this.admission.limitTo(this.room);
     if (
       this.awaitsRoom &&
       this.connection.isStalled &&
@@ -268,7 +268,11 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   releaseIfIdle(): void {
-    if (this.outstanding === 0) this.settle();
+    if (this.outstanding === 0) return this.settle();
+    if (!this.connection.isStalled || !this.link.isStuck) return;
+    // It sends and does not read. Redis would hang up when enough has piled up; here the upstream has been slowed.
+    this.context.observer.clientsClosedForOutput += 1;
+    this.connection.destroy();
   }
 
   // ── what a route means ───────────────────────────────────────────────────────────────────────────
@@ -575,8 +579,17 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       this.gate.isOpen && !this.context.isStranger(this.session.identity);
     if (this.isBetweenConnections || this.provesIdentity) this.admission.close();
     else this.admission.moveTo(this.position);
-    const isShared = this.link.lease === null && this.kept === null;
-    this.admission.limitTo(isShared ? this.window.size - this.outstanding : Infinity);
+    this.admission.limitTo(this.room);
+  }
+
+  /**
+   * Commands that may be passed on before replies come. Where the client has a connection of its own because of what it
+   * does, it is as free as with Redis; where only because its replies are long, it may not order more of them than it
+   * reads.
+   */
+  private get room(): number {
+    const isWindowed = this.link.lease === null || (this.link.isHeavy && this.session.isClean);
+    return this.kept === null && isWindowed ? this.window.size - this.outstanding : Infinity;
   }
 
   /** A connection of its own: now, not yet (null), or not at all. */

@@ -33,6 +33,7 @@ const HIGH_WATER_BYTES = 1024 * 1024;
 /** What may be held back for the upstream's FIN. */
 const MAX_HELD_BYTES = 256 * 1024;
 const RESET_DONE = Buffer.from('+RESET\r\n');
+const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
 
 /** Effects after which the same can be had again on another connection, without the client losing anything. */
 const REPEATABLE = new Set<SessionEffect>(['none', 'subscribe', 'monitor', 'name']);
@@ -49,6 +50,8 @@ export class KeptConnection implements TunnelReceiver {
   /** After SYNC the upstream does not speak RESP any more. */
   private isRaw = false;
   private isMonitoring = false;
+  /** CLIENT REPLY SKIP was the last thing said. */
+  private skipsNext = false;
   private isRepeatable = true;
   /** Replies that are owed; what comes unasked is not counted. */
   private owed = 0;
@@ -95,6 +98,7 @@ export class KeptConnection implements TunnelReceiver {
   /** Passes on `count` commands that leave nothing behind. */
   send(buffer: Buffer, start: number, end: number, count: number, patience: Patience): void {
     this.expect(count);
+    this.skipsNext = false;
     if (patience === SLOW && count > 0 && !this.isSlow) {
       this.isSlow = true;
       this.lease.countSlow(1);
@@ -119,8 +123,10 @@ export class KeptConnection implements TunnelReceiver {
     if (effect === 'replicate') this.isRaw = true;
     if (patience === BLOCKING || effect === 'apart') this.mayWait = true;
     if (isReplySwitch(effect, args)) this.isMuted = true;
+    const skipsNext = effect === 'sticky' && isReplySkip(args);
     if (!REPEATABLE.has(effect) && !isLabel(args)) this.isRepeatable = false;
     this.send(frame, 0, frame.length, isSilent(effect, args) ? 0 : 1, patience);
+    this.skipsNext = skipsNext;
   }
 
   /** The last thing the client says on this connection. */
@@ -128,7 +134,9 @@ export class KeptConnection implements TunnelReceiver {
     this.phase = how === 'quit' ? 'leaving' : 'resetting';
     this.lease.expectsClose = how === 'quit';
     this.expect(1);
-    this.lease.send(NO_RECEIVER, frame, 0, frame.length, 0, PROMPT);
+    // After CLIENT REPLY SKIP nobody would tell when RESET is done: something else is skipped instead.
+    const bytes = this.skipsNext ? Buffer.concat([PING, frame]) : frame;
+    this.lease.send(NO_RECEIVER, bytes, 0, bytes.length, 0, PROMPT);
   }
 
   /** The client sends no more; it gets what it has asked for and is hung up on then, unless that may take for ever. */
@@ -171,6 +179,7 @@ export class KeptConnection implements TunnelReceiver {
   tunnelled(chunk: Buffer): void {
     this.lastProgressAt = this.options.clock.now();
     if (this.phase === 'leaving') return this.hold(chunk);
+    if (this.phase === 'resetting' && this.skipsNext) return this.holdUnheardReset(chunk);
     if (this.isRaw) return this.pass(chunk, 0, chunk.length);
     const bytes = this.unjudged.length === 0 ? chunk : Buffer.concat([this.unjudged, chunk]);
     this.unjudged = Buffer.alloc(0);
@@ -292,6 +301,16 @@ export class KeptConnection implements TunnelReceiver {
     this.options.detached();
   }
 
+  /** The client asked not to hear of RESET. */
+  private holdUnheardReset(chunk: Buffer): void {
+    this.held.push(Buffer.from(chunk));
+    const all = Buffer.concat(this.held);
+    if (!all.subarray(-RESET_DONE.length).equals(RESET_DONE)) return;
+    this.pass(all, 0, all.length - RESET_DONE.length);
+    this.deadline.cancel();
+    this.options.detached();
+  }
+
   private finish(last: readonly Buffer[]): void {
     this.deadline.cancel();
     this.client.finish(last.length === 0 ? null : Buffer.concat(last));
@@ -333,4 +352,9 @@ function isConfirmation(chunk: Buffer, start: number, end: number): boolean {
 
 function headOf(chunk: Buffer, start: number, end: number): string {
   return chunk.toString('latin1', start, Math.min(end, start + MESSAGE_HEAD_BYTES));
+}
+
+function isReplySkip(args: readonly Buffer[]): boolean {
+  const words = args.slice(1).map((argument) => argument.toString('latin1').toLowerCase());
+  return words.length === 2 && words[0] === 'reply' && words[1] === 'skip';
 }

@@ -32,6 +32,8 @@ export interface LinkOwner extends Lingering {
 const HIGH_WATER_BYTES = 1024 * 1024;
 /** A client that was sent a long reply keeps a connection of its own for this long, off the lanes of the others. */
 const HEAVY_MS = 5000;
+/** A client that goes on sending without reading for this long is hung up on. */
+const STUCK_MS = 5000;
 
 export class UpstreamLink implements LeaseHolder {
   /** The borrowed connection, while there is one. */
@@ -40,8 +42,8 @@ export class UpstreamLink implements LeaseHolder {
   isAsking = false;
   private lane: Lane | null = null;
   private heavyUntil = 0;
-  /** The lease does not read until the client has. */
-  private isSlowed = false;
+  /** Since when the lease does not read, because the client does not. */
+  private slowedAt: number | null = null;
 
   constructor(
     private readonly owner: LinkOwner,
@@ -52,6 +54,11 @@ export class UpstreamLink implements LeaseHolder {
   /** The client's replies have lately been long. */
   get isHeavy(): boolean {
     return this.heavyUntil > 0 && this.context.clock.now() < this.heavyUntil;
+  }
+
+  /** The client has read nothing for long, although there is something to read. */
+  get isStuck(): boolean {
+    return this.slowedAt !== null && this.context.clock.now() - this.slowedAt > STUCK_MS;
   }
 
   /** Sends where the client is. `awaitsNothing`: it may be moved, because no reply of it is outstanding (I4). */
@@ -139,11 +146,12 @@ export class UpstreamLink implements LeaseHolder {
   /** A client that reads slowly makes only its own connection slow. */
   slowDown(): void {
     const { lease } = this;
-    if (lease === null || this.isSlowed || this.client.unreadBytes <= HIGH_WATER_BYTES) return;
-    this.isSlowed = true;
+    const isSlowed = this.slowedAt !== null;
+    if (lease === null || isSlowed || this.client.unreadBytes <= HIGH_WATER_BYTES) return;
+    this.slowedAt = this.context.clock.now();
     lease.pauseReading();
     this.client.whenDrained(() => {
-      this.isSlowed = false;
+      this.slowedAt = null;
       // Given back meanwhile, it reads for somebody else and has been resumed.
       if (this.lease === lease) lease.resumeReading();
     });

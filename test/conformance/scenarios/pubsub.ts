@@ -41,9 +41,9 @@ export const pubsubScenarios: readonly Scenario[] = [
       await subscribes(sub, 1, 'SUBSCRIBE', 'news.art');
       await pub.do('PUBLISH', 'news.art', 'hello');
       await sub.receive(2);
-      await pub.do('PUBSUB', 'NUMSUB', 'news.art', 'x');
+      await pub.do('PUBSUB', 'NUMSUB', 'news.art', 'nobody');
       await pub.do('PUBSUB', 'NUMPAT');
-      await pub.do('PUBSUB', 'CHANNELS');
+      await pub.do('PUBSUB', 'CHANNELS', 'news*');
       await subscribes(sub, 1, 'PUNSUBSCRIBE', 'other.*');
       await subscribes(sub, 1, 'PUNSUBSCRIBE');
       await pub.do('PUBLISH', 'news.art', 'again');
