@@ -10,7 +10,7 @@ import { startRedis, startSidecar } from '../helpers/servers.js';
 
 const OUTPUT_LIMIT = ['--client-output-limit', '8mb'];
 /** The limits of ten clients, what passes by meanwhile, and, when embedded, the engine's own buffers. */
-const MEMORY_LIMIT_BYTES = { redis: 150 * MEGABYTE, embedded: 250 * MEGABYTE };
+const MEMORY_LIMIT_BYTES = { redis: 200 * MEGABYTE, embedded: 250 * MEGABYTE };
 
 for (const upstream of ['redis', 'embedded'] as const) {
   test(`a client that never reads is hung up on at its output limit (${upstream})`, async (t) => {

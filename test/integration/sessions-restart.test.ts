@@ -60,6 +60,10 @@ test('a command that meets a short gap waits for the upstream and notices nothin
   const client = await connectRaw(sidecar.port);
   assert.equal(await client.ask('SET', 'k', 'v'), '+OK\r\n');
   await redis.stop('SIGKILL');
+  // What is sent before the sidecar has seen the loss may have run, and it would say so.
+  await eventually('the sidecar has seen it', async () =>
+    (await sidecar.admin('/status')).body.includes('"connected": false'),
+  );
   client.send('GET', 'k');
   client.send('SET', 'k', 'w');
   client.write('MULTI\r\nINCR n\r\nEXEC\r\n');
