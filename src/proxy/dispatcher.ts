@@ -199,7 +199,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (this.outstanding === 0) this.settle();
   }
 
-  /** A client on a shared lane may order only so much ahead; a stalled one goes on when half of that has come. */
+  /** A client may order only so much ahead (`room`); a stalled one goes on when half of that has come. */
   private widen(bytes: number, completed: number): void {
     this.window.learn(bytes, completed);
     this.admission.limitTo(this.room);

@@ -1,5 +1,6 @@
 /**
- * How many commands of one client may be on a shared lane at once. What a client asks for in one breath must be swallowed
+ * How many commands of one client may be outstanding at once, on a shared lane or on a connection that it has only for
+ * the length of its replies. On a lane, what a client asks for in one breath must be swallowed
  * by everybody behind it on the lane, even if the client is hung up on meanwhile; so the more its replies weigh, the
  * fewer it may order ahead. Like TCP it begins small and learns from what comes back.
  */
