@@ -43,7 +43,11 @@ VOLUME /var/lib/respool
 # and containers run with --network container:<app>, share it, and nobody else can reach a proxy
 # that holds Redis' credentials. Where Respool runs apart from its application, say
 # RESPOOL_LISTEN=0.0.0.0:6380 and set a password or client certificates.
-ENV NODE_ENV=production
+#
+# The journal is all that is written (but for RESPOOL_EMBEDDED_SNAPSHOT, where that is set), so the root
+# file system may be read-only. It belongs on a volume of this sidecar's own: what it holds when the
+# container ends is replayed by the next one.
+ENV NODE_ENV=production RESPOOL_JOURNAL_DIR=/var/lib/respool
 EXPOSE 6380 9380
 
 # /livez says whether the process works, whatever its upstream does: a Redis outage is what this

@@ -3,8 +3,8 @@
  * made of this; they differ in who takes part, in the loads and in what is asked of the result.
  */
 import { measure, put, type Load, type LoadSample } from './load.js';
-import { startField, type Target, type TargetName } from './peers.js';
-import { scaled, type Goal, type Scenario } from './scenario.js';
+import type { Target, TargetName } from './peers.js';
+import { scaled, type Goal, type Scenario, type Settings } from './scenario.js';
 import { format, table } from './table.js';
 import { Results } from './turns.js';
 
@@ -13,36 +13,53 @@ export interface NamedLoad extends Load {
   readonly label: string;
 }
 
+/** Who takes part, running. */
+export interface Participants {
+  readonly targets: readonly Target[];
+  /** The Redis behind all the others; null where nothing is behind them. */
+  readonly direct: Target | null;
+  /** Takes a measurement with what has to be done before it and seen to afterwards, outside of its time. */
+  around?(target: Target, load: Load, take: () => Promise<LoadSample>): Promise<LoadSample>;
+  /** Ends all of it; resolves when nothing is left. */
+  stop(): Promise<void>;
+}
+
 /** A scenario that compares rates. */
 export interface Comparison {
   readonly name: string;
   readonly title: string;
-  readonly targets: readonly TargetName[];
+  readonly needsOtherBuild?: true;
+  /** What a reader must know besides, in the method's paragraph. */
+  readonly note?: string;
+  readonly start: (settings: Settings) => Promise<Participants>;
   readonly loads: readonly NamedLoad[];
   /** What is asked of one load's results. */
   readonly goals: (results: Results<LoadSample>, label: string) => Goal[];
 }
 
-const HEADER = ['', 'commands/s', 'p50 ms', 'p99 ms', 'CPU µs/command', 'of Redis behind it'];
+const HEADER = ['', 'commands/s', 'p50 ms', 'p99 ms', 'CPU µs/command'];
+const HEADER_BEHIND = 'of Redis behind it';
 
 /** Makes the scenario. */
 export function comparison(what: Comparison): Scenario {
-  const { name, title, targets, goals } = what;
+  const { goals, note, start, loads: fullLoads, ...names } = what;
   return {
-    name,
-    title,
+    ...names,
     async run(settings) {
-      const loads = what.loads.map((load) => ({
+      const loads = fullLoads.map((load) => ({
         ...load,
         requests: scaled(settings, load.requests, load.clients * load.pipeline),
         keys: scaled(settings, load.keys),
       }));
-      const field = await startField(targets, settings);
+      const field = await start(settings);
       try {
-        const results = await takeTurns(settings.rounds, field.targets, field.direct, loads);
+        const results = await takeTurns(settings.rounds, field, loads);
         return {
-          method: methodOf(loads, settings.rounds),
-          table: table(HEADER, rowsOf(results, targets, loads)),
+          method: [methodOf(loads, settings.rounds), note].join(' ').trim(),
+          table: table(
+            field.direct === null ? HEADER : [...HEADER, HEADER_BEHIND],
+            rowsOf(results, field, loads),
+          ),
           goals: loads.flatMap(({ label }) => goals(results, label)),
         };
       } finally {
@@ -64,16 +81,17 @@ export function over(
 
 async function takeTurns(
   rounds: number,
-  targets: readonly Target[],
-  redis: Target,
+  field: Participants,
   loads: readonly NamedLoad[],
 ): Promise<Results<LoadSample>> {
+  const { targets, direct } = field;
   for (const target of targets) for (const load of loads) await warmUp(target, load);
   const labels = loads.map(({ label }) => label);
   return Results.of(rounds, targets, labels, (target, label) => {
     const load = loads.find((one) => one.label === label);
     if (load === undefined) throw new Error(`unreachable: the loads are named, and not ${label}`);
-    return measure(target, redis, load);
+    const take = (): Promise<LoadSample> => measure(target, direct, load);
+    return field.around?.(target, load, take) ?? take();
   });
 }
 
@@ -92,26 +110,24 @@ function methodOf(loads: readonly NamedLoad[], rounds: number): string {
 
 function rowsOf(
   results: Results<LoadSample>,
-  targets: readonly TargetName[],
+  { targets, direct }: Participants,
   loads: readonly NamedLoad[],
 ): string[][] {
   return loads.flatMap(({ label }) =>
-    targets
-      .filter((target) => results.has(target, label))
-      .map((target) => {
-        const cell = (key: keyof LoadSample, digits: number): string =>
-          format(
-            results.median(target, label, (sample) => sample[key]),
-            digits,
-          );
-        return [
-          `${label} ${target}`,
-          cell('perSecond', 0),
-          cell('p50Ms', 2),
-          cell('p99Ms', 2),
-          cell('cpuMicros', 2),
-          cell('redisCpuMicros', 2),
-        ];
-      }),
+    targets.map(({ name: target }) => {
+      const cell = (key: keyof LoadSample, digits: number): string =>
+        format(
+          results.median(target, label, (sample) => sample[key]),
+          digits,
+        );
+      return [
+        `${label} ${target}`,
+        cell('perSecond', 0),
+        cell('p50Ms', 2),
+        cell('p99Ms', 2),
+        cell('cpuMicros', 2),
+        ...(direct === null ? [] : [cell('redisCpuMicros', 2)]),
+      ];
+    }),
   );
 }

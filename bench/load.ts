@@ -7,7 +7,7 @@ import { cpuMicrosOf } from './process-usage.js';
 
 /** What redis-benchmark is asked to do. */
 export interface Load {
-  readonly command: 'set' | 'get';
+  readonly command: 'set' | 'get' | 'lpush';
   readonly clients: number;
   readonly pipeline: number;
   readonly requests: number;
@@ -16,7 +16,7 @@ export interface Load {
   readonly keys: number;
 }
 
-/** What came of it. CPU times are per command. */
+/** What came of it. CPU times are per command; NaN where there is no Redis behind the target. */
 export interface LoadSample {
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -27,17 +27,22 @@ export interface LoadSample {
 
 const TIMEOUT_MS = 600_000;
 
-/** Puts the load on `target` and reads the CPU time of it and of the Redis behind it before and after. */
-export async function measure(target: Target, redis: Target, load: Load): Promise<LoadSample> {
+/** Puts the load on `target` and reads the CPU time of it and of the Redis behind it, if any, before and after. */
+export async function measure(
+  target: Target,
+  redis: Target | null,
+  load: Load,
+): Promise<LoadSample> {
+  const redisCpu = (): number => (redis === null ? NaN : cpuMicrosOf(redis.pid));
   const cpuBefore = cpuMicrosOf(target.pid);
-  const redisCpuBefore = cpuMicrosOf(redis.pid);
+  const redisCpuBefore = redisCpu();
   const { perSecond, p50Ms, p99Ms } = await put(target.port, load);
   return {
     perSecond,
     p50Ms,
     p99Ms,
     cpuMicros: (cpuMicrosOf(target.pid) - cpuBefore) / load.requests,
-    redisCpuMicros: (cpuMicrosOf(redis.pid) - redisCpuBefore) / load.requests,
+    redisCpuMicros: (redisCpu() - redisCpuBefore) / load.requests,
   };
 }
 

@@ -13,9 +13,19 @@ import { eventually } from '../test/helpers/eventually.js';
 import { freePorts } from '../test/helpers/ports.js';
 import { connectRaw } from '../test/helpers/raw-client.js';
 
-/** The rows of every table, in their order. */
+/** Who stands beside or in front of a Redis that is well, in the order of the tables' rows. */
+export type PeerName = 'direct' | 'twemproxy' | 'HAProxy' | 'respool' | 'other build' | 'embedded';
+
+/** The rows of every table: peers, and who answers in an outage (`outage-field.ts`). */
 export type TargetName =
-  'direct' | 'twemproxy' | 'HAProxy' | 'respool' | 'other build' | 'embedded';
+  | PeerName
+  | 'outage store'
+  | 'AOF always'
+  | 'journal always'
+  | 'AOF everysec'
+  | 'journal everysec'
+  | 'replay'
+  | 'redis-cli --pipe';
 
 /** A running server: where to connect, and whose CPU time and memory to read. */
 export interface Target {
@@ -90,7 +100,7 @@ function sidecar(mainFile: string, upstream?: string): Recipe {
 }
 
 /** Starts Redis and everybody in `names` that is installed; resolves when all of them answer a GET. */
-export async function startField(names: readonly TargetName[], builds: Builds): Promise<Field> {
+export async function startField(names: readonly PeerName[], builds: Builds): Promise<Field> {
   const started: Server[] = [];
   const stop = async (): Promise<void> => {
     for (const server of started.reverse()) await server.stop();
@@ -114,7 +124,7 @@ export async function startField(names: readonly TargetName[], builds: Builds): 
   }
 }
 
-function recipeOf(name: Exclude<TargetName, 'direct'>, builds: Builds): Recipe | null {
+function recipeOf(name: Exclude<PeerName, 'direct'>, builds: Builds): Recipe | null {
   switch (name) {
     case 'twemproxy':
       return twemproxy;
@@ -143,11 +153,7 @@ class Server implements Target {
   }
 
   /** Null if its program is not on PATH; throws with its output if it does not come up. */
-  static async start(
-    name: TargetName,
-    recipe: Recipe,
-    upstreamPort: number,
-  ): Promise<Server | null> {
+  static async start(name: PeerName, recipe: Recipe, upstreamPort: number): Promise<Server | null> {
     const directory = temporaryDirectory(null, 'respool-bench-');
     const [port = 0, adminPort = 0] = await freePorts(2);
     const { file, args } = recipe({ port, adminPort, upstreamPort, directory });

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 
 /** Puts `body` between `<!-- name -->` and `<!-- /name -->`. Throws if the text has no such block. */
 export function replaceBlock(text: string, name: string, body: string): string {
@@ -34,12 +34,19 @@ export function machine(): string {
   const lines = [
     `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores shared by everything, ${gigabytes} GB`,
     `Linux ${release()}, everything on 127.0.0.1`,
+    `journals and append-only files on ${filesystem()}`,
     `Node.js ${process.versions.node}, V8 ${process.versions.v8}`,
     versionOf('redis-server', ['--version'], /v=(\S+)/),
     versionOf('nutcracker', ['--version'], /nutcracker-(\S+)/),
     versionOf('haproxy', ['-v'], /version (\S+)/),
   ];
   return lines.map((line) => `- ${line}\n`).join('');
+}
+
+/** A durable write to memory would cost nothing: what the temporary directory lies on. */
+function filesystem(): string {
+  const output = execFileSync('df', ['--output=fstype', tmpdir()], { encoding: 'utf8' });
+  return output.trim().split('\n').at(-1) ?? 'an unknown file system';
 }
 
 function versionOf(program: string, args: readonly string[], pattern: RegExp): string {

@@ -10,7 +10,10 @@ import { goalsTable, type Goal, type Scenario } from './scenario.js';
 import { interference } from './scenarios/interference.js';
 import { latency } from './scenarios/latency.js';
 import { memory } from './scenarios/memory.js';
-import { embedded, largeValues, oneByOne, pipelined } from './scenarios/throughput.js';
+import { outageReads, outageWrites } from './scenarios/outage-load.js';
+import { replay } from './scenarios/replay.js';
+import { switchOver } from './scenarios/switch.js';
+import { embedded, idle, largeValues, oneByOne, pipelined } from './scenarios/throughput.js';
 
 const SCENARIOS: readonly Scenario[] = [
   oneByOne,
@@ -20,6 +23,11 @@ const SCENARIOS: readonly Scenario[] = [
   memory,
   embedded,
   interference,
+  outageWrites,
+  outageReads,
+  replay,
+  switchOver,
+  idle,
 ];
 
 async function main(): Promise<number> {
@@ -30,7 +38,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const goals: Goal[] = [];
-  for (const scenario of chosen(args.only)) goals.push(...(await runOne(scenario, args)));
+  for (const scenario of chosen(args)) goals.push(...(await runOne(scenario, args)));
   process.stdout.write(`\n## Goals\n\n${goalsTable(goals)}`);
   return 0;
 }
@@ -56,10 +64,14 @@ async function runOne(scenario: Scenario, args: BenchArguments): Promise<readonl
   return goals;
 }
 
-function chosen(only: readonly string[]): readonly Scenario[] {
+function chosen({ only, compare }: BenchArguments): readonly Scenario[] {
   const unknown = only.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown !== undefined) throw new Error(`there is no scenario called "${unknown}"`);
-  return only.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => only.includes(name));
+  const lacking = SCENARIOS.filter((scenario) => scenario.needsOtherBuild && compare === null);
+  const named = lacking.find(({ name }) => only.includes(name));
+  if (named !== undefined) throw new Error(`"${named.name}" compares two builds: --compare FILE`);
+  if (only.length === 0) return SCENARIOS.filter((scenario) => !lacking.includes(scenario));
+  return SCENARIOS.filter(({ name }) => only.includes(name));
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -16,6 +16,8 @@ export interface Scenario {
   /** What `--only` calls it. */
   readonly name: string;
   readonly title: string;
+  /** It compares two builds: without `--compare` there is nothing to run. */
+  readonly needsOtherBuild?: true;
   run(settings: Settings): Promise<Report>;
 }
 
@@ -27,6 +29,8 @@ export interface Goal {
   readonly measured: number;
   /** Such as "MB"; none for a ratio. */
   readonly unit?: string;
+  /** After the point, where there is a unit; 0 if not given. */
+  readonly digits?: number;
 }
 
 /** A scenario's outcome. */
@@ -47,9 +51,9 @@ export function goalsTable(goals: readonly Goal[]): string {
   return table(['goal', 'asked', 'measured', 'reached'], goals.map(goalRow));
 }
 
-function goalRow({ what, bound, wanted, measured, unit }: Goal): string[] {
+function goalRow({ what, bound, wanted, measured, unit, digits }: Goal): string[] {
   const quantity = (value: number): string =>
-    unit === undefined ? `${format(value, 2)} ×` : `${format(value)} ${unit}`;
+    unit === undefined ? `${format(value, 2)} ×` : `${format(value, digits)} ${unit}`;
   const sign = bound === 'at least' ? '≥' : '≤';
   return [
     what,

@@ -1,6 +1,6 @@
 /**
- * Taking turns: in every round every target is measured once, so that a machine whose speed drifts treats all alike.
- * Ratios are therefore formed within a round, and the median of the rounds counts.
+ * Taking turns: in every round every target is measured once, so that a machine whose speed drifts treats all alike;
+ * who was first is last in the next one. Ratios are formed within a round, and the median of the rounds counts.
  */
 import type { Target, TargetName } from './peers.js';
 
@@ -26,8 +26,9 @@ export class Results<Sample> {
     const results = new Results<Sample>();
     for (let round = 1; round <= rounds; round += 1) {
       process.stderr.write(`  round ${round} of ${rounds}\n`);
-      for (const target of targets) {
-        for (const subject of subjects) {
+      const order = round % 2 === 1 ? targets : [...targets].reverse();
+      for (const subject of subjects) {
+        for (const target of order) {
           results.#at(target.name, subject).push(await measureOne(target, subject));
         }
       }

@@ -6,7 +6,7 @@ import { systemClock } from './base/clock.js';
 import { sleep } from './base/sleep.js';
 import type { Output } from './cli/host.js';
 import { runCli } from './cli/run.js';
-import { createSidecar, dialUpstream } from './sidecar.js';
+import { createSidecar, dialUpstream } from './sidecar/sidecar.js';
 
 // Bytes in transit are external memory that dies within a tick. V8 answers each 64 MB of it by marking its small heap
 // bit by bit, on both cores: with 1 MB values that was more than half of all CPU time (docs/decisions/0011). Marking it in
@@ -31,6 +31,7 @@ process.exit(
     onStopSignal(handler) {
       process.on('SIGTERM', handler).on('SIGINT', handler);
     },
+    onReloadSignal: (handler) => void process.on('SIGHUP', handler),
     createSidecar,
     dialUpstream,
   }),

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ManagedProcess } from '../../test/helpers/child-process.js';
 import { connectRaw } from '../../test/helpers/raw-client.js';
 import { benchmarkArguments, put, type Load } from '../load.js';
-import { startField, type Target, type TargetName } from '../peers.js';
+import { startField, type Target, type PeerName } from '../peers.js';
 import { askEveryMillisecond, storeSmallValue, type Latencies } from '../probe.js';
 import { scaled, type Goal, type Scenario, type Settings } from '../scenario.js';
 import { format, table } from '../table.js';
@@ -18,7 +18,7 @@ interface Sample extends Latencies {
   readonly largePerSecond: number;
 }
 
-const TARGETS: readonly TargetName[] = ['direct', 'HAProxy', 'twemproxy', 'respool', 'other build'];
+const TARGETS: readonly PeerName[] = ['direct', 'HAProxy', 'twemproxy', 'respool', 'other build'];
 /** What goes on beside the small GETs. */
 const SUBJECTS = ['nothing else', 'one large GET', 'large GETs', 'large SETs'] as const;
 type Subject = (typeof SUBJECTS)[number];

@@ -1,13 +1,13 @@
 /**
  * What a hop costs a lonely client: the latency that each proxy adds to that of Redis itself.
  */
-import { startField, type TargetName } from '../peers.js';
+import { startField, type PeerName } from '../peers.js';
 import { askInTurn, storeSmallValue, type Latencies } from '../probe.js';
 import { scaled, type Goal, type Scenario } from '../scenario.js';
 import { format, table } from '../table.js';
 import { Results } from '../turns.js';
 
-const TARGETS: readonly TargetName[] = ['direct', 'twemproxy', 'HAProxy', 'respool', 'other build'];
+const TARGETS: readonly PeerName[] = ['direct', 'twemproxy', 'HAProxy', 'respool', 'other build'];
 const ROUND_TRIPS = 10_000;
 
 /** One client, one command at a time. */

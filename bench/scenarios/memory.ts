@@ -3,7 +3,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { put } from '../load.js';
-import { startField, type Target, type TargetName } from '../peers.js';
+import { startField, type PeerName, type Target, type TargetName } from '../peers.js';
 import { residentBytesOf } from '../process-usage.js';
 import { scaled, type Goal, type Scenario, type Settings } from '../scenario.js';
 import { format, table } from '../table.js';
@@ -17,7 +17,7 @@ interface Footprint {
   readonly afterTwoMillion: number;
 }
 
-const TARGETS: readonly TargetName[] = ['direct', 'twemproxy', 'HAProxy', 'respool', 'other build'];
+const TARGETS: readonly PeerName[] = ['direct', 'twemproxy', 'HAProxy', 'respool', 'other build'];
 const IDLE_CLIENTS = 1_000;
 const MILLION = 1_000_000;
 const MEGABYTE = 1_000_000;

@@ -1,18 +1,18 @@
 /**
  * How much goes through: small commands one by one and pipelined, and large values, side by side with the peers.
  */
-import { comparison, over, type NamedLoad } from '../comparison.js';
+import { comparison, over, type Comparison, type NamedLoad } from '../comparison.js';
 import type { Load } from '../load.js';
-import type { TargetName } from '../peers.js';
+import { startField, type PeerName } from '../peers.js';
 
 const PEERS = ['twemproxy', 'HAProxy'] as const;
-const TARGETS: readonly TargetName[] = ['direct', ...PEERS, 'respool', 'other build'];
+const TARGETS: readonly PeerName[] = ['direct', ...PEERS, 'respool', 'other build'];
 
 /** One command at a time per client: the time goes into system calls. */
 export const oneByOne = comparison({
   name: 'p1',
   title: 'One command at a time: P=1, c=50, 64 bytes',
-  targets: TARGETS,
+  start: peers(TARGETS),
   loads: setAndGet('', { clients: 50, pipeline: 1, requests: 100_000, ...smallValues() }),
   goals: (results, label) => [
     {
@@ -36,7 +36,7 @@ export const oneByOne = comparison({
 export const pipelined = comparison({
   name: 'p16',
   title: 'Pipelined: P=16, c=50, 64 bytes',
-  targets: TARGETS,
+  start: peers(TARGETS),
   loads: setAndGet('', { clients: 50, pipeline: 16, requests: 500_000, ...smallValues() }),
   goals: (results, label) => [
     {
@@ -58,7 +58,7 @@ export const pipelined = comparison({
 export const largeValues = comparison({
   name: '1mb',
   title: 'Large values: 1 MB, P=1, c=8',
-  targets: TARGETS,
+  start: peers(TARGETS),
   loads: setAndGet('', {
     clients: 8,
     pipeline: 1,
@@ -80,7 +80,7 @@ export const largeValues = comparison({
 export const embedded = comparison({
   name: 'embedded',
   title: 'The embedded engine: P=1 and P=16, c=50, 64 bytes',
-  targets: ['direct', 'embedded'],
+  start: peers(['direct', 'embedded']),
   loads: [
     ...setAndGet('P=1 ', { clients: 50, pipeline: 1, requests: 100_000, ...smallValues() }),
     ...setAndGet('P=16 ', { clients: 50, pipeline: 16, requests: 500_000, ...smallValues() }),
@@ -94,6 +94,36 @@ export const embedded = comparison({
     },
   ],
 });
+
+/** The hot path of two builds with the breaker closed; the goals allow for what two runs of one build differ by. */
+export const idle = comparison({
+  name: 'idle',
+  title: 'What it costs while all is well: this build and the other one, c=50, 64 bytes',
+  needsOtherBuild: true,
+  start: peers(['direct', 'respool', 'other build']),
+  loads: [
+    ...setAndGet('P=1 ', { clients: 50, pipeline: 1, requests: 200_000, ...smallValues() }),
+    ...setAndGet('P=16 ', { clients: 50, pipeline: 16, requests: 1_000_000, ...smallValues() }),
+  ],
+  goals: (results, label) => [
+    {
+      what: `idle ${label}: throughput over the other build's`,
+      bound: 'at least',
+      wanted: 0.97,
+      measured: over(results, ['respool', 'other build'], label, 'perSecond'),
+    },
+    {
+      what: `idle ${label}: CPU per command over the other build's`,
+      bound: 'at most',
+      wanted: 1.03,
+      measured: over(results, ['respool', 'other build'], label, 'cpuMicros'),
+    },
+  ],
+});
+
+function peers(names: readonly PeerName[]): Comparison['start'] {
+  return (settings) => startField(names, settings);
+}
 
 function setAndGet(prefix: string, load: Omit<Load, 'command'>): NamedLoad[] {
   return [

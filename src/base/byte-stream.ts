@@ -44,6 +44,11 @@ export interface ByteStream {
 export interface Transport {
   /** For people and logs, without secrets: `tcp 127.0.0.1:6379`, `unix /run/redis.sock`, `embedded`. */
   readonly description: string;
+  /**
+   * The peer is reached without a network: a stream that it has closed is one that it will never read again. Otherwise a
+   * close proves nothing, for it may have been said on the peer's behalf.
+   */
+  readonly closeIsFinal?: boolean;
   /** Starts opening a stream. Never throws: a failure to open arrives as `onClose`. */
   open(handlers: ByteStreamHandlers): ByteStream;
 }

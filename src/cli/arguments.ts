@@ -16,12 +16,15 @@ import {
 import { suggestion } from '../config/nearest.js';
 import type { ConfigInputs } from '../config/sources.js';
 import type { Output } from './host.js';
+import { addJournalCommand, type JournalRequest } from './journal-arguments.js';
 
 /** What the command line asks for. */
 export interface Invocation {
-  readonly command: 'serve' | 'check' | 'status';
+  readonly command: 'serve' | 'check' | 'status' | 'journal';
   readonly flags: ConfigInputs['flags'];
   readonly watch: boolean;
+  /** What `journal` is asked for; null for the other commands. */
+  readonly journal: JournalRequest | null;
   /** What on the command line is no flag and no command; to be reported with the configuration's problems. */
   readonly problems: readonly string[];
 }
@@ -33,7 +36,7 @@ export function parseArguments(
 ): Invocation | { readonly exitCode: number } {
   let invocation: Invocation | null = null;
   const program = createProgram((chosen) => (invocation = chosen));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command.configureOutput({
       writeOut: (text) => output.stdout.write(text),
       writeErr: (text) => output.stderr.write(text.replace(/^error: /, 'respool: ')),
@@ -65,6 +68,7 @@ function createProgram(choose: (invocation: Invocation) => void): Command {
       command: name,
       flags: flagsOf(program),
       watch: own.watch === true,
+      journal: null,
       problems: leftovers(command.args, command),
     });
   program.action(chosen('serve'));
@@ -78,14 +82,29 @@ function createProgram(choose: (invocation: Invocation) => void): Command {
     .description('show what the sidecar at --admin is doing')
     .option('--watch', 'refresh each second')
     .action(chosen('status'));
-  for (const command of [program, ...program.commands]) {
+  for (const command of program.commands)
+    command.addHelpText('after', '\nIt takes the options of the sidecar: see respool --help.');
+  addJournalCommand(program, (journal, problems, command) => {
+    const excess = leftovers(command.args.slice(journal.ids.length), command);
+    const flags = flagsOf(program);
+    choose({
+      command: 'journal',
+      flags,
+      watch: false,
+      journal,
+      problems: [...excess, ...problems],
+    });
+  });
+  for (const command of withSubcommands(program)) {
     // What is unknown is not an error yet: it is reported together with everything else that is wrong.
     command.exitOverride().allowUnknownOption().allowExcessArguments();
     command.helpOption('--help', 'print this help');
-    if (command === program) continue;
-    command.addHelpText('after', '\nIt takes the options of the sidecar: see respool --help.');
   }
   return program;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 const FLAG_NAMES = OPTION_NAMES.filter((name) => mayBeGivenIn(name, 'flag'));

@@ -4,11 +4,12 @@
  */
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
+import type { OutageRules } from '../command/rules.js';
 import type { Config } from '../config/config.js';
 
-/** Where text goes. A write never throws, also when nobody reads any more. */
+/** Where text goes, or bytes as they are. A write never throws, also when nobody reads any more. */
 export interface Output {
-  write(text: string): void;
+  write(text: string | Uint8Array): void;
   readonly isTTY: boolean;
 }
 
@@ -18,6 +19,8 @@ export interface Startable {
   start(): Promise<void>;
   /** Resolves when nothing is in flight any more, or when the time for that is over. */
   drain(): Promise<void>;
+  /** These outage rules hold from now on. */
+  useRules(rules: OutageRules): void;
 }
 
 /** The process around a command. */
@@ -33,6 +36,8 @@ export interface CliHost {
   readonly sleep: (delayMs: number) => Promise<void>;
   /** Calls `handler` at each request to stop (SIGTERM, SIGINT), which then no longer ends the process by itself. */
   readonly onStopSignal: (handler: (signal: string) => void) => void;
+  /** Calls `handler` at each request to read again what can be read again (SIGHUP). */
+  readonly onReloadSignal: (handler: () => void) => void;
   readonly createSidecar: (
     config: Config,
     deps: { readonly logger: Logger; readonly clock: Clock },

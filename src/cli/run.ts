@@ -6,6 +6,7 @@ import type { Invocation } from './arguments.js';
 import { parseArguments } from './arguments.js';
 import { check } from './check.js';
 import type { CliHost } from './host.js';
+import { journal } from './journal.js';
 import { serve } from './serve.js';
 import { status } from './status.js';
 import { resolveAdmin, resolveConfig } from '../config/resolve.js';
@@ -18,6 +19,12 @@ const USAGE = 2;
 export async function runCli(host: CliHost): Promise<number> {
   const invocation = parseArguments(host.argv, host);
   if ('exitCode' in invocation) return invocation.exitCode;
+  if (invocation.journal !== null) {
+    const { problems } = invocation;
+    return problems.length > 0
+      ? reportProblems(host, problems, 'arguments')
+      : journal(host, invocation.journal);
+  }
   const inputs: ConfigInputs = {
     flags: invocation.flags,
     env: host.env,
@@ -51,9 +58,13 @@ async function runConfigured(
   return invocation.command === 'check' ? check(host, resolution) : serve(host, resolution);
 }
 
-function reportProblems(host: CliHost, problems: readonly string[]): number {
+function reportProblems(
+  host: CliHost,
+  problems: readonly string[],
+  subject = 'configuration',
+): number {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-  host.stderr.write(`respool: ${count} with the configuration\n`);
+  host.stderr.write(`respool: ${count} with the ${subject}\n`);
   for (const problem of problems) host.stderr.write(`  ${problem}\n`);
   return USAGE;
 }

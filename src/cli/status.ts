@@ -65,23 +65,62 @@ function reachable(admin: TcpAddress): TcpAddress {
 }
 
 /** A few lines for people. */
-export function formatStatus({
-  version,
-  uptimeSeconds,
-  condition,
-  upstream,
-  clients,
-}: SidecarStatus): string {
+export function formatStatus(status: SidecarStatus): string {
+  const { version, uptimeSeconds, condition, upstream, clients } = status;
   const connected = upstream.connected ? 'connected' : 'not connected';
   return alignColumns([
     ['respool', `${version}, ${condition}, up ${formatSeconds(uptimeSeconds)}`],
     ['upstream', `${upstream.url}, ${connected}, ${plural(upstream.lanes, 'lane')}`],
+    ['breaker', breakerSentence(status)],
+    ['journal', journalSentence(status)],
+    ['replay', replaySentence(status)],
     ['clients', `${clients.connected} connected, ${clients.pinned} pinned`],
   ]);
 }
 
+function breakerSentence({ breaker }: SidecarStatus): string {
+  const { state, openedSecondsAgo, nextProbeInSeconds, forced, consecutiveFailures, lastCause } =
+    breaker;
+  const parts: string[] = [state];
+  if (openedSecondsAgo !== null) parts.push(`left closed ${formatSeconds(openedSecondsAgo)} ago`);
+  if (state === 'half-open') parts.push('a probe is out');
+  else if (nextProbeInSeconds !== null) parts.push(`next probe in ${nextProbeInSeconds}s`);
+  if (forced !== null) parts.push('held by an operator');
+  if (consecutiveFailures > 0) parts.push(plural(consecutiveFailures, 'failure'));
+  if (lastCause !== null) parts.push(`last cause: ${lastCause}`);
+  return parts.join(', ');
+}
+
+function journalSentence({ journal }: SidecarStatus): string {
+  const { records, bytes, maxBytes, oldestSeconds, deadLetters, durable } = journal;
+  if (maxBytes === 0) return 'none';
+  const parts = [records === 0 ? 'empty' : `${plural(records, 'record')} waiting`];
+  if (records > 0) parts.push(`${formatBytes(bytes)} of ${formatBytes(maxBytes)}`);
+  if (oldestSeconds !== null) parts.push(`the oldest ${formatSeconds(oldestSeconds)} old`);
+  if (deadLetters > 0) parts.push(plural(deadLetters, 'dead letter'));
+  parts.push(durable ? 'on disk' : 'in memory, lost on exit');
+  return parts.join(', ');
+}
+
+function replaySentence({ replay }: SidecarStatus): string {
+  const { active, paused, replayed, remaining } = replay;
+  const state = active ? 'running' : 'idle';
+  const parts = [paused ? 'paused by an operator' : state];
+  if (remaining > 0) parts.push(`${remaining} to go`);
+  parts.push(`${replayed} replayed since the start`);
+  return parts.join(', ');
+}
+
 function plural(count: number, noun: string): string {
   return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
+}
+
+/** `512 B`, `3.4 kB`, `256.0 MB`: in steps of 1024, as the options count. */
+function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  const step = Math.min(units.length, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** step).toFixed(1)} ${units[step - 1]}`;
 }
 
 /** `42s`, `3m 5s`, `2h 0m`, `12d 4h`: two units, the large ones. */

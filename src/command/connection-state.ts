@@ -2,6 +2,7 @@
  * What a connection to Redis remembers and what must therefore be re-applied when a client's next command goes to
  * another one (the idea of pgbouncer's varcache): who it is, which database, which protocol, which name.
  */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { encodeCommand } from '../resp/encoder.js';
 
 /** Credentials that an upstream accepted, or is to accept. Interned by `identityOf`: equal means identical. */
@@ -74,22 +75,47 @@ export function authCommand(identity: Identity): Buffer | null {
 /** Where Redis takes any password (nopass), a client can make up as many as it likes. */
 const MAX_KNOWN = 1024;
 
-/** Gives every pair of credentials one Identity, as long as it is among the latest; an older one is made anew. */
+interface Known {
+  readonly identity: Identity;
+  readonly digest: Buffer;
+}
+
+/**
+ * Gives every pair of credentials that an upstream has accepted one Identity, as long as it is among the latest; an
+ * older one is made anew.
+ */
 export class IdentityRegister {
-  private readonly known = new Map<string, Identity>();
+  private readonly known = new Map<string, Known>();
+  private readonly salt = randomBytes(32);
   private nextId = 0;
 
+  /** The identity of credentials that are known, compared in constant time; null for all others. */
+  accepted(user: string | null, password: string): Identity | null {
+    const digest = this.digestOf(keyOf({ user, password }));
+    let found: Identity | null = null;
+    for (const known of this.known.values())
+      if (timingSafeEqual(known.digest, digest)) found = known.identity;
+    return found;
+  }
+
   identityOf(credentials: Identity['credentials']): Identity {
-    const key = JSON.stringify(
-      credentials === null ? null : [credentials.user, credentials.password],
-    );
-    let identity = this.known.get(key);
-    if (identity === undefined) {
-      identity = { id: this.nextId, credentials };
-      this.nextId += 1;
-      this.known.set(key, identity);
-      if (this.known.size > MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
-    }
+    const key = keyOf(credentials);
+    const known = this.known.get(key);
+    if (known !== undefined) return known.identity;
+    const identity = { id: this.nextId, credentials };
+    this.nextId += 1;
+    this.known.set(key, { identity, digest: this.digestOf(key) });
+    if (this.known.size > MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
     return identity;
   }
+
+  private digestOf(key: string): Buffer {
+    return createHmac('sha256', this.salt).update(key).digest();
+  }
+}
+
+function keyOf(credentials: Identity['credentials']): string {
+  if (credentials === null) return 'null';
+  // A password alone is the default user's.
+  return JSON.stringify([credentials.user ?? 'default', credentials.password]);
 }

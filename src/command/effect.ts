@@ -46,6 +46,9 @@ export function effectOf(id: number, args: readonly Buffer[]): SessionEffect {
     case 'script':
     case 'function':
       return SCRIPTING_EFFECTS.get(subcommand(args)) ?? 'none';
+    case 'info':
+      // Nothing; but its reply gets a section more, so it must not pass unseen.
+      return 'none';
     default:
       return blockOptionAt(args) === -1 ? 'none' : 'blocking';
   }

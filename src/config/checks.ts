@@ -39,8 +39,29 @@ export function findWarnings({ values, isGiven }: Subject): string[] {
   ) {
     warnings.push('upstream-password: without effect, because upstream is embedded:');
   }
+  const idle = FOR_OUTAGES.filter(isGiven);
+  if (upstream.kind === 'embedded' && idle.length > 0)
+    warnings.push(`${idle.join(', ')}: without effect, because upstream is embedded:`);
   return warnings;
 }
+
+/** What deals with an upstream that can go away. */
+const FOR_OUTAGES = [
+  'breaker-failures',
+  'breaker-rate',
+  'breaker-window',
+  'breaker-minimum-calls',
+  'breaker-recovery',
+  'outage-reads',
+  'outage-writes',
+  'ambiguous',
+  'rules',
+  'journal-dir',
+  'journal-fsync',
+  'journal-max-bytes',
+  'replay-rate',
+  'cursor-prefix',
+] as const satisfies OptionName[];
 
 const UPSTREAM_TLS = [
   'upstream-tls-ca',

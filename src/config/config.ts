@@ -3,6 +3,7 @@
  * `resolve.ts` and never changed. Options of later versions have no field here: nothing could act on them.
  */
 import type { LogFormat, LogLevel } from '../base/logger.js';
+import type { OutageRules } from '../command/rules.js';
 import type { ListenAddress, TcpAddress } from './addresses.js';
 import type { Values } from './options.js';
 import type { Login, Upstream, UpstreamUrl } from './upstream-url.js';
@@ -14,6 +15,28 @@ export interface UpstreamTls {
   /** Secret: never print it. */
   readonly key: Buffer | null;
   readonly servername: string | null;
+}
+
+export interface BreakerConfig {
+  /** Consecutive failures. */
+  readonly failures: number;
+  /** Null: only consecutive failures count. */
+  readonly rate: {
+    readonly ratio: number;
+    readonly windowMs: number;
+    readonly minimumCalls: number;
+  } | null;
+  readonly recoveryMs: number;
+}
+
+export interface JournalConfig {
+  /** Null: in memory. */
+  readonly directory: string | null;
+  readonly fsync: 'always' | 'everysec' | 'no';
+  readonly maxBytes: number;
+  /** Commands per second; null is as fast as it goes. */
+  readonly replayRate: number | null;
+  readonly cursorPrefix: string;
 }
 
 /** Everything that was decided at start. Holds secrets: never log it as a whole. */
@@ -34,6 +57,15 @@ export interface Config {
   readonly embeddedMaxMemoryBytes: number;
   /** Null: the embedded engine's data is lost on exit. */
   readonly embeddedSnapshotPath: string | null;
+  readonly breaker: BreakerConfig;
+  readonly outageReads: 'answer' | 'refuse';
+  readonly outageWrites: 'buffer' | 'refuse';
+  /** What becomes of commands whose reply was lost. */
+  readonly ambiguous: 'repeat' | 'report';
+  readonly journal: JournalConfig;
+  /** Where the rules are read from again on SIGHUP; null: there are none. */
+  readonly rulesPath: string | null;
+  readonly rules: OutageRules;
   readonly maxClients: number;
   /** Secret: the password of clients, or null when none is asked for. */
   readonly requirepass: string | null;
@@ -49,6 +81,7 @@ export interface ReadMaterial {
   readonly requirepass: string | null;
   readonly upstreamPassword: string | null;
   readonly upstreamTls: UpstreamTls;
+  readonly rules: OutageRules;
   readonly isTTY: boolean;
 }
 
@@ -66,6 +99,19 @@ export function buildConfig(values: Values, upstream: Upstream, read: ReadMateri
     embeddedEngine: values['embedded-engine'],
     embeddedMaxMemoryBytes: values['embedded-max-memory'],
     embeddedSnapshotPath: values['embedded-snapshot'],
+    breaker: breakerOf(values),
+    outageReads: values['outage-reads'],
+    outageWrites: values['outage-writes'],
+    ambiguous: values.ambiguous,
+    journal: {
+      directory: values['journal-dir'] === IN_MEMORY ? null : values['journal-dir'],
+      fsync: values['journal-fsync'],
+      maxBytes: values['journal-max-bytes'],
+      replayRate: values['replay-rate'],
+      cursorPrefix: values['cursor-prefix'],
+    },
+    rulesPath: values.rules,
+    rules: read.rules,
     maxClients: values['max-clients'],
     requirepass: read.requirepass,
     clientOutputLimitBytes: values['client-output-limit'],
@@ -74,6 +120,22 @@ export function buildConfig(values: Values, upstream: Upstream, read: ReadMateri
     logLevel: values['log-level'],
     logFormat: values['log-format'] ?? (read.isTTY ? 'pretty' : 'json'),
   };
+}
+
+/** The word that stands for no directory at all. */
+const IN_MEMORY = 'memory';
+
+function breakerOf(values: Values): BreakerConfig {
+  const perCent = values['breaker-rate'];
+  const rate =
+    perCent === null
+      ? null
+      : {
+          ratio: perCent / 100,
+          windowMs: values['breaker-window'],
+          minimumCalls: values['breaker-minimum-calls'],
+        };
+  return { failures: values['breaker-failures'], rate, recoveryMs: values['breaker-recovery'] };
 }
 
 function withPassword(upstream: Upstream, password: string | null): Upstream {

@@ -2,10 +2,12 @@
  * What options name but do not hold: passwords and PEM texts in files. Everything is read once, here, so that a missing
  * file is one more problem in the list at start and not a surprise at the first connection.
  */
+import { OutageRules } from '../command/rules.js';
 import type { ReadMaterial, UpstreamTls } from './config.js';
 import { loginOf } from './config.js';
 import { SOURCES } from './option.js';
 import type { OptionName, Values } from './options.js';
+import { parseRules } from './rules-file.js';
 import type { ConfigInputs, Gathered, Given } from './sources.js';
 
 /** Longest password that is taken from a file. */
@@ -35,8 +37,6 @@ export function readMaterial(
   const pem = (name: PemOption): Buffer | null =>
     checkPem(name, read(name, values[name]), problems);
   for (const name of ['tls-cert', 'tls-key', 'tls-ca'] as const) pem(name);
-  read('rules', values.rules);
-
   const upstreamTls: UpstreamTls = {
     ca: pem('upstream-tls-ca'),
     cert: pem('upstream-tls-cert'),
@@ -65,8 +65,16 @@ export function readMaterial(
       problems,
     ),
     upstreamTls,
+    rules: rulesIn(values.rules, read('rules', values.rules), problems),
     isTTY: inputs.isTTY,
   };
+}
+
+function rulesIn(path: string | null, content: string | null, problems: string[]): OutageRules {
+  if (path === null || content === null) return new OutageRules([]);
+  const file = parseRules(content, path);
+  problems.push(...file.problems);
+  return new OutageRules(file.problems.length === 0 ? file.rules : []);
 }
 
 type PemOption =

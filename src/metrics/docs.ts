@@ -4,7 +4,8 @@
  */
 import { markdownTable } from '../base/markdown-table.js';
 import { DURATION_BOUNDS_SECONDS } from '../proxy/observer.js';
-import { METRICS, type MetricDefinition } from './table.js';
+import type { MetricDefinition } from './metric.js';
+import { METRICS } from './table.js';
 
 const INTRODUCTION = `# Metrics
 

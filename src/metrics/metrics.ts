@@ -4,7 +4,8 @@
  * importer of prom-client.
  */
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
-import { METRICS, type MetricDefinition, type MetricsSource } from './table.js';
+import type { MetricDefinition, MetricsSource } from './metric.js';
+import { METRICS } from './table.js';
 
 /** The metrics in Prometheus' text format. */
 export interface Metrics {

@@ -3,79 +3,17 @@
  * hot path counted. The exposition and docs/metrics.md are both made from it. Knows neither prom-client nor HTTP.
  */
 import { COMMAND_NAMES } from '../command/table.js';
+import { DURATION_BOUNDS_SECONDS, ROUTES, type Histogram } from '../proxy/observer.js';
 import {
-  DURATION_BOUNDS_SECONDS,
-  ROUTES,
-  type Histogram,
-  type Observer,
-} from '../proxy/observer.js';
-
-/** Values that are a state rather than a count, read when Prometheus scrapes. */
-export interface Gauges {
-  /** Whether the upstream answered last time it was asked. */
-  readonly upstreamUp: boolean;
-  readonly downstreamConnections: number;
-  readonly downstreamConnectionsLimit: number;
-  /** Replies that clients have not read yet, over all clients. */
-  readonly downstreamPendingBytes: number;
-  readonly sharedConnections: number;
-  /** Upstream connections that belong to a client at this moment. */
-  readonly pinnedConnections: number;
-  /** Clean connections that wait to be pinned again. */
-  readonly idleConnections: number;
-  readonly pinnedConnectionsLimit: number;
-  /** Requests that the upstream has not taken yet, over all its connections. */
-  readonly upstreamPendingBytes: number;
-  /** Commands sent upstream whose reply has not come. */
-  readonly inFlightCommands: number;
-  /** Commands that wait for a connection to be made. */
-  readonly waitingCommands: number;
-}
-
-/** Where the samples come from. */
-export interface MetricsSource {
-  readonly version: string;
-  readonly observer: Observer;
-  readonly gauges: () => Gauges;
-}
-
-/** One line of the exposition. `suffix` is `_bucket`, `_sum` or `_count` for histograms and empty otherwise. */
-export interface Sample {
-  readonly suffix: '' | '_bucket' | '_sum' | '_count';
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-}
-
-export interface MetricDefinition {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  /** Label names and the values they can have, for the documentation. */
-  readonly labels: Readonly<Record<string, string>>;
-  readonly help: string;
-  readonly read: (source: MetricsSource) => readonly Sample[];
-}
-
-type Labels = Sample['labels'];
-
-function sample(value: number, labels: Labels = {}): Sample {
-  return { suffix: '', labels, value };
-}
-
-/** A counter without labels. */
-function count(name: string, help: string, read: (observer: Observer) => number): MetricDefinition {
-  return {
-    name,
-    type: 'counter',
-    labels: {},
-    help,
-    read: ({ observer }) => [sample(read(observer))],
-  };
-}
-
-/** A gauge without labels. */
-function level(name: string, help: string, read: (gauges: Gauges) => number): MetricDefinition {
-  return { name, type: 'gauge', labels: {}, help, read: ({ gauges }) => [sample(read(gauges()))] };
-}
+  count,
+  level,
+  sample,
+  type Gauges,
+  type Labels,
+  type MetricDefinition,
+  type Sample,
+} from './metric.js';
+import { OUTAGE_METRICS } from './outage-metrics.js';
 
 export const METRICS: readonly MetricDefinition[] = [
   {
@@ -201,6 +139,7 @@ export const METRICS: readonly MetricDefinition[] = [
     'Clients closed because what they sent is not RESP.',
     (observer) => observer.protocolErrors,
   ),
+  ...OUTAGE_METRICS,
 ];
 
 /** Only what was counted at least once: all commands times all routes would be over a thousand series. */

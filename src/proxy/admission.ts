@@ -4,8 +4,10 @@
  */
 import { COMMANDS } from '../command/table.js';
 import { PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
+import type { OutageRules } from '../command/rules.js';
 import { ROUTES, type Observer, type RouteName } from './observer.js';
-import { passTable, type Position } from './route.js';
+import { outagePassTable } from './outage-route.js';
+import { passTable, POSITIONS, type Position } from './route.js';
 
 const ROUTE_COUNT = ROUTES.length;
 const IS_SLOW = Uint8Array.from(COMMANDS, ({ pace }) => (pace === 'slow' ? 1 : 0));
@@ -18,6 +20,8 @@ const PASSES: Readonly<Record<Position, Uint8Array>> = {
   broken: passTable('broken'),
   locked: passTable('locked'),
 };
+
+const PASSES_IN_OUTAGE = new Map(POSITIONS.map((one) => [one, outagePassTable(one)]));
 
 export class Admission {
   private table: Uint8Array = NOTHING_PASSES;
@@ -64,6 +68,12 @@ export class Admission {
   moveTo(position: Position): void {
     this.table = this.filter(PASSES[position]);
     this.label = ROUTES.indexOf(position === 'shared' ? 'shared' : 'pinned');
+  }
+
+  /** The same while the outage store answers; what a rule speaks of must be seen. */
+  moveToOutage(position: Position, rules: OutageRules): void {
+    this.table = rules.isEmpty ? PASSES_IN_OUTAGE.get(position)! : NOTHING_PASSES;
+    this.label = ROUTES.indexOf('outage');
   }
 
   /** Nothing passes until the next `moveTo`. */

@@ -20,8 +20,10 @@ export interface BlockedOptions {
   readonly graceMs: number;
   readonly owner: ReplyReceiver;
   readonly resp: RespVersion;
-  /** No command of the same client was sent behind it. */
-  readonly isAlone: () => boolean;
+  /** It may be sent again when its connection is lost. */
+  readonly mayRepeat: () => boolean;
+  /** Its own time is over: this is its answer. */
+  readonly timedOut: (nil: Buffer) => void;
   /** It has been answered, or its time is over: it needs no connection any more. */
   readonly ended: () => void;
 }
@@ -69,6 +71,11 @@ export class BlockedCommand implements ReplyReceiver {
     this.sentOn(connection);
   }
 
+  /** There is no connection to send it on yet. */
+  waitForConnection(): void {
+    this.waitOn();
+  }
+
   cancel(): void {
     this.timer?.cancel();
   }
@@ -78,10 +85,10 @@ export class BlockedCommand implements ReplyReceiver {
     this.options.owner.receive(chunk, start, end, completed);
   }
 
-  lose(count: number, midReply: boolean, cause: Error): void {
-    if (midReply || !this.options.isAlone()) {
+  lose(count: number, midReply: boolean, cause: Error, requests: Buffer | null): void {
+    if (midReply || !this.options.mayRepeat()) {
       this.end();
-      return this.options.owner.lose(count, midReply, cause);
+      return this.options.owner.lose(count, midReply, cause, requests);
     }
     this.waitOn();
   }
@@ -93,10 +100,9 @@ export class BlockedCommand implements ReplyReceiver {
   private waitOn(): void {
     this.isWaiting = true;
     this.startTimer(0, () => {
-      const nil = NIL[this.options.resp];
       this.isWaiting = false;
       this.end();
-      this.options.owner.receive(nil, 0, nil.length, 1);
+      this.options.timedOut(NIL[this.options.resp]);
     });
   }
 

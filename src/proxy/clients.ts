@@ -54,6 +54,11 @@ export class Clients {
     return sum;
   }
 
+  /** Commands go another way from now on. */
+  modeChanged(): void {
+    for (const { dispatcher } of this.all.values()) dispatcher.modeChanged();
+  }
+
   accept(socket: net.Socket): void {
     const { observer } = this.options.context;
     if (this.all.size >= this.options.maxClients) {

@@ -1,12 +1,12 @@
 /** Receivers for a single command whose reply means something to the session, between the upstream and its owner. */
 import { CONFIRMATION_BYTES } from '../session/session.js';
-import type { ReplyReceiver } from '../upstream/receiver.js';
+import { NeverSent, type ReplyReceiver } from '../upstream/receiver.js';
 import { unavailable, unknownOutcome } from './errors.js';
 
 /**
  * Passes the reply on untouched, and shows its beginning to `confirm` before the owner hears that it is complete. Instead,
  * `lost` may be called, before the owner hears of it: with the error that takes the reply's place, or null when a part of
- * the reply has been passed on.
+ * the reply has been passed on. Where the request was kept the owner will say it again, and nothing is lost.
  */
 export class ConfirmingReceiver implements ReplyReceiver {
   private head: Buffer = Buffer.alloc(0);
@@ -26,13 +26,13 @@ export class ConfirmingReceiver implements ReplyReceiver {
     this.deliver(chunk, start, end, completed);
   }
 
-  lose(count: number, midReply: boolean, cause: Error): void {
-    this.lost(midReply ? null : unknownOutcome(cause));
-    this.owner.lose(count, midReply, cause);
+  lose(count: number, midReply: boolean, cause: Error, requests: Buffer | null): void {
+    if (requests === null || midReply) this.lost(midReply ? null : unknownOutcome(cause));
+    this.owner.lose(count, midReply, cause, requests);
   }
-  refuse(count: number, cause: Error): void {
-    this.lost(unavailable(cause));
-    this.owner.refuse(count, cause);
+  refuse(count: number, cause: Error, requests: Buffer | null): void {
+    if (requests === null) this.lost(unavailable(cause));
+    this.owner.refuse(count, cause, requests);
   }
 
   protected deliver(chunk: Buffer, start: number, end: number, completed: number): void {
@@ -45,10 +45,20 @@ export class ReplacingReceiver extends ConfirmingReceiver {
   constructor(
     owner: ReplyReceiver,
     private readonly replacement: Buffer,
+    /** What the client has said, in whose place something else was sent. */
+    private readonly request: Buffer,
     confirm: (reply: Buffer) => void,
     lost: (error: Buffer | null) => void,
   ) {
     super(owner, confirm, lost);
+  }
+
+  /** The connection is gone, and with it what was to be ended: what the client said is as good as never sent. */
+  override lose(_count: number, _midReply: boolean, cause: Error): void {
+    this.owner.refuse(1, new NeverSent(cause), this.request);
+  }
+  override refuse(_count: number, cause: Error): void {
+    this.owner.refuse(1, new NeverSent(cause), this.request);
   }
 
   protected override deliver(

@@ -2,23 +2,24 @@
 import type { Clock } from '../base/clock.js';
 import type { Identity } from '../command/connection-state.js';
 import type { Session } from '../session/session.js';
-import type { Lane } from '../upstream/lane.js';
-import type { Pool } from '../upstream/pool.js';
-import type { Silence } from '../upstream/silence.js';
+import type { Backend } from './backend.js';
 import type { Observer } from './observer.js';
+import type { OutageView } from './outage-view.js';
+import type { Control } from './respool-command.js';
 
 export interface ProxyContext {
   readonly clock: Clock;
   readonly observer: Observer;
-  readonly pool: Pool;
-  readonly silence: Silence;
+  readonly upstream: Backend;
+  /** What happens while the upstream is away; never, when it is embedded. */
+  readonly outage: OutageView;
   /** The sidecar's own password; null when clients need none. */
   readonly password: Buffer | null;
+  /** For those who ask the sidecar itself. */
+  readonly control: Control;
   readonly upstreamTimeoutMs: number;
   /** For a client that has said nothing yet. */
   readonly newSession: () => Session;
-  /** Only for a client that awaits no replies. */
-  readonly laneFor: (session: Session) => Lane;
   /** The upstream wants a password from this identity, which has none. */
   readonly isStranger: (identity: Identity) => boolean;
   /** A command this upstream must not get: the frame to send in its place, or null. */

@@ -8,19 +8,25 @@
  *
  *   shared ──MULTI, BLPOP, SELECT, a long value──► pinned ──answered and clean──► shared
  *      └─────────────SUBSCRIBE, MONITOR, TRACKING─────► kept (KeptConnection) until the client leaves
+ *
+ * What a lost connection leaves unanswered comes back (`lose`, `refuse`) and is done again before anything newer. In an
+ * outage the same machinery works on the outage store; what is different then is in `outage-dispatch`.
  */
 import { changedLike } from '../command/connection-state.js';
 import { effectOf, subcommand } from '../command/effect.js';
 import { COMMANDS, type SessionEffect } from '../command/table.js';
 import type { ClientConnection, ConnectionHandler } from '../downstream/connection.js';
-import { decodeArguments } from '../resp/decoder.js';
+import { splitArguments } from '../resp/arguments.js';
+import { cutRequests } from '../resp/cut-requests.js';
 import { OK_REPLY, RESET_REPLY } from '../resp/encoder.js';
 import type { Session } from '../session/session.js';
 import type { UpstreamConnection, Unsent } from '../upstream/connection.js';
 import { BLOCKING, PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
-import type { ReplyReceiver } from '../upstream/receiver.js';
+import { NeverSent, type ReplyReceiver } from '../upstream/receiver.js';
 import { Admission, patienceOf } from './admission.js';
+import type { Backend } from './backend.js';
 import { BlockedCommand } from './blocked-command.js';
+import { BufferedReplies, type Deposit } from './buffered-replies.js';
 import { ConfirmingReceiver, ReplacingReceiver } from './confirming-receiver.js';
 import type { ProxyContext } from './context.js';
 import {
@@ -29,14 +35,30 @@ import {
   NOAUTH_EXEC,
   protocolError,
   unavailable,
+  unavailableBecause,
   unknownOutcome,
 } from './errors.js';
 import { FlightWindow } from './flight-window.js';
 import { KeptConnection } from './kept-connection.js';
+import { OpenTransaction } from './open-transaction.js';
+import { OutageDispatch, type OutageHost } from './outage-dispatch.js';
+import type { OutageRoute } from './outage-route.js';
+import { answerOwn, asksForOurSection, withOurSection } from './own-answers.js';
 import { PasswordGate } from './password-gate.js';
-import { countedAs, isSetting, route, type Position, type Route } from './route.js';
+import type { Consequence } from './recovery.js';
+import { countedAs, isSetting, route, type Position } from './route.js';
+import { SecondTry, type SecondTryHost } from './second-try.js';
+import type { Special } from './special.js';
+import type { TransactionLog } from './transaction-log.js';
 import { UpstreamLink, type LinkOwner } from './upstream-link.js';
 
+/** What was said before on a connection that is lost does not matter for these. */
+const NEEDS_NO_CONNECTION: ReadonlySet<OutageRoute> = new Set([
+  'leave',
+  'hang-up',
+  'answer',
+  'unavailable',
+]);
 const DISCARD_COMMAND = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
 const NIL_EXEC = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const;
 
@@ -47,15 +69,9 @@ const NIL_EXEC = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
 const SWALLOW: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
 
-/** A command that did not pass unseen. */
-interface Special {
-  readonly id: number;
-  readonly effect: SessionEffect;
-  readonly frame: Buffer;
-  readonly args: readonly Buffer[];
-}
-
-export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
+export class Dispatcher
+  implements ConnectionHandler, ReplyReceiver, LinkOwner, OutageHost, SecondTryHost
+{
   session: Session;
   isGone = false;
   private readonly gate: PasswordGate;
@@ -64,9 +80,17 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private kept: KeptConnection | null = null;
   private readonly window = new FlightWindow();
   private blocked: BlockedCommand | null = null;
+  /** What was not answered is said again here; nothing newer passes meanwhile. */
+  private readonly secondTry: SecondTry;
+  private readonly transaction = new OpenTransaction();
+  /** Replies that wait for the journal. */
+  private readonly buffered: BufferedReplies;
+  private readonly inOutage: OutageDispatch;
 
+  /** A MULTI, EXEC or DISCARD is among what is outstanding. */
+  private boundaryWasSent = false;
   /** Commands that have been passed on and not been answered. */
-  private outstanding = 0;
+  outstanding = 0;
   /** Why the connection that the command at hand asked for cannot be had. */
   private denial: Error | null = null;
   private isStreaming = false;
@@ -84,6 +108,11 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     this.gate = new PasswordGate(context.password);
     this.admission = new Admission(context.observer, context.filterPassing);
     this.link = new UpstreamLink(this, connection, context);
+    const { outage } = context;
+    const wallMs = (): number => outage.wallMs();
+    this.buffered = new BufferedReplies({ desk: outage.desk, wallMs, owner: this });
+    this.inOutage = new OutageDispatch(this, context);
+    this.secondTry = new SecondTry(this, context);
     this.reposition();
   }
 
@@ -97,7 +126,14 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     const patience = this.admission.takePatience();
     if (patience === SLOW) this.execIsSlow = true;
     if (this.kept !== null) return this.kept.send(buffer, start, end, count, patience);
-    this.sendAlong(buffer, start, end, count, patience);
+    this.sendAlong(buffer, start, end, count, patience, this.replyTo(count));
+  }
+
+  /** Who takes the next `count` replies: they wait their turn behind those that wait for the journal. */
+  private replyTo(count: number): ReplyReceiver {
+    if (this.buffered.isEmpty) return this;
+    this.buffered.expect(count);
+    return this.buffered;
   }
 
   private sendAlong(
@@ -106,8 +142,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     end: number,
     count: number,
     patience: Patience,
-    receiver: ReplyReceiver = this,
+    receiver: ReplyReceiver,
   ): void {
+    this.transaction.log?.add(buffer, start, end);
     const { lease } = this.link;
     const awaitsNothing = this.outstanding === 0;
     this.outstanding += count;
@@ -118,7 +155,16 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   command(commandId: number, frame: Buffer): boolean {
     this.awaitsRoom = this.admission.isFull;
     if (this.isBetweenConnections || this.awaitsRoom || this.provesIdentity) return false;
-    const args = decodeArguments(frame);
+    if (this.secondTry.isActive && !this.secondTry.isSpeaking) return false;
+    const args = splitArguments(frame);
+    const effect = effectOf(commandId, args);
+    const special = { id: commandId, effect, frame, args };
+    if (this.context.outage.mode !== 'through') return this.inOutage.command(special);
+    return this.turnTo(this.context.upstream) && this.commandThrough(special);
+  }
+
+  private commandThrough(command: Special): boolean {
+    const { id: commandId, effect, args } = command;
     const { position } = this;
     const replacement = position === 'locked' ? null : this.context.refusal(commandId, args);
     if (replacement !== null) {
@@ -127,11 +173,12 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       this.forward(replacement, 0, replacement.length, 1);
       return true;
     }
-    const effect = effectOf(commandId, args);
     const decision = this.isOurPassword(effect, args)
       ? 'unlock'
-      : route(effect, position, this.session.transaction === 'open');
-    const taken = this.perform(decision, { id: commandId, effect, frame, args });
+      : this.isAboutUs(command)
+        ? 'answer'
+        : route(effect, position, this.isInTransaction);
+    const taken = this.perform(decision, command);
     if (taken) this.admission.count(commandId, countedAs(decision));
     return taken;
   }
@@ -140,6 +187,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     if (!this.admission.passes(commandId)) return null;
     this.awaitsRoom = false;
     if (this.kept !== null) return this.admission.admits(commandId);
+    // The journal takes whole commands only.
+    if (this.context.outage.mode !== 'through') return null;
+    this.transaction.log?.giveUp();
     const lease = this.borrow();
     if (lease === null) return false;
     if (lease instanceof Error) {
@@ -165,7 +215,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       // The upstream answers it itself, behind the replies that are still to come, and hangs up.
       this.kept.leave(rest, 'quit');
     } else {
-      if (this.outstanding > 0 && !this.isStreaming) return false;
+      if (this.isAwaiting && !this.isStreaming) return false;
       this.connection.finish(protocolError(text));
     }
     this.context.observer.protocolErrors += 1;
@@ -176,7 +226,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     this.isLeaving = true;
     if (this.blocked !== null || this.isStreaming) this.connection.destroy();
     else if (this.kept !== null) this.kept.inputEnded();
-    else if (this.outstanding === 0) this.connection.finish(null);
+    else if (!this.isAwaiting) this.connection.finish(null);
   }
 
   closed(): void {
@@ -184,6 +234,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     this.context.left(this);
     this.blocked?.cancel();
     this.kept?.abandon();
+    this.secondTry.clear();
+    this.inOutage.forgetWait();
+    if (this.link.lease !== null) this.buffered.abandon();
     this.link.drop();
   }
 
@@ -191,6 +244,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
 
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
     if (this.isGone) return;
+    this.secondTry.served();
     this.connection.reply(chunk, start, end);
     this.outstanding -= completed;
     this.widen(end - start, completed);
@@ -213,49 +267,126 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     }
   }
 
-  lose(count: number, midReply: boolean, cause: Error): void {
-    if (midReply) this.connection.destroy();
-    this.answerAll(count, unknownOutcome(cause));
+  lose(count: number, midReply: boolean, cause: Error, requests: Buffer | null): void {
+    if (this.isGone) return;
+    if (midReply) return this.connection.destroy();
+    // What the store has run and not answered is gone with the store.
+    const mayHaveRun = this.link.backend === this.context.upstream;
+    this.secondTry.collect(count, requests, mayHaveRun, cause);
   }
 
-  refuse(count: number, cause: Error): void {
-    this.answerAll(count, unavailable(cause));
+  refuse(count: number, cause: Error, requests: Buffer | null): void {
+    if (this.isGone) return;
+    // Where nobody stands in for whoever refuses, that was the last word.
+    const { outage, upstream } = this.context;
+    const isReplaced = this.link.backend === upstream && outage.mode !== 'through';
+    const isFinal = !isReplaced && !(cause instanceof NeverSent);
+    this.secondTry.collect(count, isFinal ? null : requests, false, cause);
+  }
+
+  unserved(_count: 1, frame: Buffer, request: Buffer | null): boolean {
+    return this.isGone || this.secondTry.refusedToServe(frame, request);
   }
 
   leaseArrived(lease: UpstreamConnection): void {
-    if (this.blocked?.isWaiting === true) this.blocked.sendAgain(lease);
-    else this.kept?.continueOn(lease);
+    const { blocked } = this;
+    if (blocked?.isWaiting === true) {
+      if (this.context.outage.mode !== 'through') return this.link.giveBack();
+      // What it asked for the first time must not be given to a connection that is gone.
+      this.context.outage.fences.whenClear(() => {
+        if (!blocked.isWaiting || this.link.lease !== lease) return;
+        blocked.sendAgain(lease);
+        this.context.observer.blockedResent += 1;
+      });
+    } else this.kept?.continueOn(lease);
     this.reposition();
-    this.connection.resume();
-    if (this.outstanding === 0) this.settle();
+    this.goOn();
+    if (!this.isAwaiting) this.settle();
   }
 
   leaseDenied(cause: Error): void {
     if (this.isBetweenConnections) {
       // A subscriber loses nothing by waiting on, but a client that has asked for something must get an answer.
-      if (this.kept !== null && this.connection.isStalled) this.connection.destroy();
+      const mustAnswer = this.kept !== null && this.connection.isStalled;
+      if (mustAnswer && this.context.outage.mode === 'through') this.connection.destroy();
       else this.reconnect();
       return;
     }
     this.denial = cause;
-    this.connection.resume();
+    this.goOn();
   }
 
   leaseLost(cause: Error, unsent: Unsent): void {
-    this.session.connectionLost();
     if (this.isStreaming) this.connection.finish(unknownOutcome(cause));
-    for (const { receiver, count } of unsent.entries) receiver.refuse(count, cause);
+    for (const { receiver, count, requests } of unsent.entries)
+      receiver.refuse(count, new NeverSent(cause), requests);
     if (this.isGone) return;
+    this.transaction.connectionLost(this.session);
     this.reposition();
     if (this.blocked?.isWaiting === true) this.reconnect();
     else if (this.outstanding === 0) this.settle();
+  }
+
+  /** Commands go another way from now on. */
+  modeChanged(): void {
+    const { mode } = this.context.outage;
+    this.denial = null;
+    if (mode === 'through' || mode === 'outage') this.inOutage.forgetWait();
+    this.reposition();
+    if (this.isBetweenConnections) this.reconnect();
+    else if (this.outstanding === 0) this.goOn();
+  }
+
+  // ── what a lost connection left ──────────────────────────────────────────────────────────────────
+
+  givenBack(count: number, requests: Buffer | null): void {
+    this.outstanding -= count;
+    this.transaction.givenBack(requests);
+    this.reposition();
+  }
+
+  transactionLost(consequence: Consequence): void {
+    this.transaction.forget();
+    this.session.endTransaction();
+    if (consequence === 'broken') this.session.transaction = 'broken';
+  }
+
+  get isReachable(): boolean {
+    return !this.isGone && this.connection.isOpen;
+  }
+
+  caughtUp(): void {
+    this.reposition();
+    if (this.outstanding === 0) this.settle();
+  }
+
+  /** Goes on with what had to wait: first what was lost, then what the client has sent since. */
+  goOn(): void {
+    if (this.secondTry.isActive) this.secondTry.goOn();
+    else this.connection.resume();
+  }
+
+  /** Queues the open transaction again on another connection. False: not now. */
+  private tellAgain(): boolean {
+    const requests = this.transaction.log!.requests!;
+    const lease = this.borrow();
+    if (lease === null) return false;
+    if (lease instanceof Error) {
+      this.breakTransaction(false);
+      return true;
+    }
+    const count = cutRequests(requests).length;
+    this.transaction.isAdrift = false;
+    this.link.sendOnLease(SWALLOW, requests, 0, requests.length, count, PROMPT);
+    this.reposition();
+    return true;
   }
 
   // ── from the register of clients ─────────────────────────────────────────────────────────────────
 
   /** Something is being done for the client that is worth waiting for before the sidecar stops. */
   get isBusy(): boolean {
-    const awaits = this.outstanding > 0 || this.link.isAsking;
+    const awaits = this.isAwaiting || this.link.isAsking;
     return awaits && this.blocked === null && this.kept === null;
   }
   get isPinned(): boolean {
@@ -268,7 +399,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   }
 
   releaseIfIdle(): void {
-    if (this.outstanding === 0) return this.settle();
+    if (!this.isAwaiting) return this.settle();
     if (!this.connection.isStalled || !this.link.isStuck) return;
     // It sends and does not read. Redis would hang up when enough has piled up; here the upstream has been slowed.
     this.context.observer.clientsClosedForOutput += 1;
@@ -278,7 +409,13 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   // ── what a route means ───────────────────────────────────────────────────────────────────────────
 
   /** False: not now; the command comes again when what is outstanding has been answered. */
-  private perform(decision: Route, command: Special): boolean {
+  perform(decision: OutageRoute, command: Special): boolean {
+    if (this.transaction.isAdrift && !NEEDS_NO_CONNECTION.has(decision)) {
+      if (command.effect === 'discard') return this.abortTransaction('discard');
+      if (!this.tellAgain()) return false;
+      // It could not be told again.
+      if (this.session.transaction === 'broken') return this.perform('refuse', command);
+    }
     switch (decision) {
       case 'pass':
         return this.pass(command);
@@ -297,11 +434,19 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       case 'hang-up':
         this.connection.destroy();
         return true;
+      case 'answer':
+        return this.answerHere(answerOwn(command, this.session, this.context));
+      case 'buffer':
+      case 'wait':
+      case 'unavailable':
+      case 'log-in':
+      case 'nobody':
+        return this.inOutage.perform(decision, command);
     }
   }
 
   /** The sidecar's own password is never the upstream's to judge, however often it is given. */
-  private isOurPassword(effect: SessionEffect, args: readonly Buffer[]): boolean {
+  isOurPassword(effect: SessionEffect, args: readonly Buffer[]): boolean {
     const isCredential = effect === 'auth' || effect === 'hello';
     return isCredential && this.kept === null && this.gate.concerns(args);
   }
@@ -317,9 +462,22 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       if (isPause(id, args)) this.pauseSilence(args);
       return true;
     }
-    const receiver = isPause(id, args) ? this.onceOk(() => this.pauseSilence(args)) : this;
+    const receiver = this.receiverOf(id, args);
     this.sendAlong(frame, 0, frame.length, 1, patienceOf(id), receiver);
     return true;
+  }
+
+  /** INFO of the sidecar's own section, where it would not overtake anything. */
+  private isAboutUs(command: Special): boolean {
+    const isPlain = this.position === 'shared' || this.position === 'pinned';
+    const isQueued = this.isInTransaction || this.transaction.log !== null;
+    return isPlain && !isQueued && asksForOurSection(command);
+  }
+
+  /** Who looks at the reply of a command that passes. */
+  private receiverOf(id: number, args: readonly Buffer[]): ReplyReceiver {
+    if (isPause(id, args)) return this.onceOk(() => this.pauseSilence(args));
+    return withOurSection(id, args, this.replyTo(1), this.context);
   }
 
   private pin({ id, effect, frame, args }: Special): boolean {
@@ -328,16 +486,23 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     const lease = this.borrow(effect === 'urgent');
     if (lease === null) return false;
     if (lease instanceof Error) return this.denyPinned(effect, unavailable(lease));
+    this.transaction.sending(effect, frame, this.session);
+    this.noteBoundary(effect);
     // Anywhere else but here, behind nothing of its own, the connection is old enough (and a transaction would queue it).
     if (effect === 'wait' && this.outstanding === 0 && this.session.isClean)
       this.link.sendOnLease(SWALLOW, PING, 0, PING.length, 1, PROMPT);
-    if (effect === 'exec' && this.session.watchLost) return this.failExec();
+    if (effect === 'exec' && this.session.watchLost) return this.failExec(frame);
     const receiver = this.receiverFor(effect, args);
     this.outstanding += 1;
     this.link.sendOnLease(receiver, frame, 0, frame.length, 1, this.patienceFor(effect, id));
     if (receiver === this.blocked) this.blocked.sentOn(lease);
     if (this.provesIdentity) this.reposition();
     return true;
+  }
+
+  private noteBoundary(effect: SessionEffect): void {
+    const isBoundary = effect === 'multi' || effect === 'exec' || effect === 'discard';
+    this.boundaryWasSent = isBoundary || this.isAtBoundary;
   }
 
   private patienceFor(effect: SessionEffect, commandId: number): Patience {
@@ -348,29 +513,50 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
 
   private receiverFor(effect: SessionEffect, args: readonly Buffer[]): ReplyReceiver {
     if (effect === 'urgent' && subcommand(args) === 'unpause')
-      return this.onceOk(() => this.context.silence.unpause());
-    if (effect === 'apart' || effect === 'wait' || effect === 'urgent') return this;
-    if (effect !== 'blocking') {
-      return new ConfirmingReceiver(
-        this,
-        (reply) => this.confirm(effect, args, reply),
-        (error) => this.unconfirmed(effect, error),
-      );
-    }
-    if (this.outstanding > 0 || this.session.transaction !== 'none') return this;
+      return this.onceOk(() => this.context.upstream.silence.unpause());
+    if (effect === 'apart' || effect === 'wait' || effect === 'urgent') return this.replyTo(1);
+    if (effect !== 'blocking') return this.confirming(effect, args, this.replyTo(1));
+    if (this.outstanding > 0 || this.session.transaction !== 'none') return this.replyTo(1);
+    return this.block(args) ?? this;
+  }
+
+  /** Passes the reply on to `owner` and applies what it confirms. */
+  private confirming(
+    effect: SessionEffect,
+    args: readonly Buffer[],
+    owner: ReplyReceiver,
+  ): ReplyReceiver {
+    const told = effect === 'multi' ? this.transaction.awaitAnswer() : null;
+    return new ConfirmingReceiver(
+      owner,
+      (reply) => {
+        this.confirm(effect, args, reply);
+        told?.(this.isInTransaction);
+      },
+      (error) => this.unconfirmed(effect, error),
+    );
+  }
+
+  /** A command that waits for data, alone; null when it is none that can be said twice. */
+  private block(args: readonly Buffer[]): BlockedCommand | null {
     this.blocked = BlockedCommand.from(args, {
       clock: this.context.clock,
       graceMs: this.context.upstreamTimeoutMs,
       owner: this,
       resp: this.session.state.resp,
-      isAlone: () => this.outstanding === 1,
+      timedOut: (nil) => {
+        this.connection.replyHere(nil);
+        this.outstanding -= 1;
+        if (this.outstanding === 0) this.settle();
+      },
+      mayRepeat: () => this.outstanding === 1 && this.mayRepeat,
       ended: () => {
         this.blocked = null;
         this.link.stopAsking();
         this.reposition();
       },
     });
-    return this.blocked ?? this;
+    return this.blocked;
   }
 
   private confirm(effect: SessionEffect, args: readonly Buffer[], reply: Buffer): void {
@@ -378,7 +564,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     this.session.confirm(effect, args, reply);
     const { lease } = this.link;
     if (lease !== null && isSetting(effect)) {
-      lease.identity = this.session.identity;
+      lease.identity = this.link.backend.identityOf(this.session);
       lease.state = changedLike(lease.state, before, this.session.state);
       this.link.leaveLane();
     }
@@ -394,6 +580,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       this.kept = this.keepConnection(lease);
       this.reposition();
     }
+    this.transaction.forget();
     this.kept.sendSpecial(effect, frame, args, this.patienceFor(effect, id));
     return true;
   }
@@ -433,6 +620,7 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private beginAnew(): void {
     this.link.drop();
     this.link.leaveLane();
+    this.transaction.forget();
     this.session = this.context.newSession();
     this.gate.lock();
     this.reposition();
@@ -442,16 +630,67 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private abortTransaction(effect: SessionEffect): boolean {
     if (this.outstanding > 0) return false;
     this.session.endTransaction();
+    this.transaction.forget();
     this.reposition();
     return this.answerHere(effect === 'exec' ? EXEC_ABORTED : OK_REPLY);
   }
 
+  /** Nothing of the open transaction will run; its connection, which holds a part of it, is given up. */
+  breakTransaction(hasEnded: boolean): void {
+    this.link.drop();
+    this.transaction.forget();
+    if (hasEnded) this.session.endTransaction();
+    else this.session.transaction = 'broken';
+    this.reposition();
+  }
+
+  sendDeposit({ id, effect, frame, args }: Special, deposit: Deposit): boolean {
+    if (effect !== 'exec') {
+      this.buffered.expectWrite(deposit);
+      this.sendAlong(frame, 0, frame.length, 1, patienceOf(id), this.buffered);
+      return true;
+    }
+    this.buffered.expectWrite(deposit);
+    const receiver = this.confirming(effect, args, this.buffered);
+    this.transaction.log = null;
+    this.noteBoundary(effect);
+    this.outstanding += 1;
+    this.link.sendOnLease(receiver, frame, 0, frame.length, 1, this.patienceFor(effect, id));
+    return true;
+  }
+
+  sendKept(frame: Buffer): void {
+    this.kept!.send(frame, 0, frame.length, 1, PROMPT);
+  }
+
+  waitForUpstream({ args }: Special): boolean {
+    if (this.outstanding > 0) return false;
+    const blocked = this.block(args);
+    if (blocked === null) return this.answerHere(unavailableBecause(this.context.outage.reason()));
+    this.outstanding = 1;
+    blocked.waitForConnection();
+    this.reconnect();
+    this.reposition();
+    return true;
+  }
+
+  identified(): void {
+    this.gate.open();
+    this.link.leaveLane();
+    this.reposition();
+  }
+
+  get openTransaction(): TransactionLog | null {
+    return this.transaction.log;
+  }
+
   /** The WATCH was lost with its connection: nobody knows whether a key changed, so EXEC says that one did. */
-  private failExec(): boolean {
+  private failExec(frame: Buffer): boolean {
     const nil = NIL_EXEC[this.session.state.resp];
     const receiver = new ReplacingReceiver(
-      this,
+      this.replyTo(1),
       nil,
+      frame,
       (reply) => this.confirm('discard', [], reply),
       (error) => this.unconfirmed('discard', error),
     );
@@ -496,10 +735,12 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
         return this.pin({
           ...command,
           frame: verdict.rewritten,
-          args: decodeArguments(verdict.rewritten),
+          args: splitArguments(verdict.rewritten),
         });
       case 'upstream':
-        return this.askUpstreamToUnlock(command);
+        return this.context.outage.mode === 'through'
+          ? this.askUpstreamToUnlock(command)
+          : this.inOutage.perform('log-in', command);
     }
   }
 
@@ -514,31 +755,23 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
       if (this.session.identity !== before) this.gate.open();
       this.reposition();
     };
-    const receiver = new ConfirmingReceiver(this, confirm, () => undefined);
+    const receiver = new ConfirmingReceiver(this.replyTo(1), confirm, () => undefined);
     this.outstanding += 1;
     this.link.sendOnLease(receiver, frame, 0, frame.length, 1, PROMPT);
     return true;
   }
 
   /** Replies to a command here, or asks for it again when earlier ones are still to be answered. */
-  private answerHere(reply: Buffer): boolean {
+  answerHere(reply: Buffer): boolean {
     if (this.outstanding > 0) return false;
     this.connection.replyHere(reply);
     return true;
   }
 
-  private answerAll(count: number, error: Buffer): void {
-    if (this.isGone) return;
-    for (let index = 0; index < count; index += 1) this.connection.reply(error, 0, error.length);
-    this.outstanding -= count;
-    this.reposition();
-    if (this.outstanding === 0) this.settle();
-  }
-
   /** CLIENT PAUSE makes the upstream silent for a stated time, on every connection. */
   private pauseSilence(args: readonly Buffer[]): void {
     const pauseMs = Number(args[2]?.toString('latin1'));
-    if (pauseMs > 0) this.context.silence.pauseFor(pauseMs);
+    if (pauseMs > 0) this.context.upstream.silence.pauseFor(pauseMs);
   }
 
   /** Calls `done` when the reply is a yes (or a queued one): a client without the right to it changes nothing. */
@@ -546,16 +779,66 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
     const confirm = (reply: Buffer): void => {
       if (reply[0] === 0x2b) done(); // '+'
     };
-    return new ConfirmingReceiver(this, confirm, () => undefined);
+    return new ConfirmingReceiver(this.replyTo(1), confirm, () => undefined);
   }
 
   // ── where the client stands ──────────────────────────────────────────────────────────────────────
 
-  private get position(): Position {
+  get position(): Position {
     if (!this.gate.isOpen) return 'locked';
     if (this.kept !== null) return 'kept';
     if (this.session.transaction === 'broken') return 'broken';
-    return this.link.lease === null ? 'shared' : 'pinned';
+    return this.link.lease === null && !this.transaction.isAdrift ? 'shared' : 'pinned';
+  }
+
+  /** MULTI was accepted, and what comes now is queued. */
+  get isInTransaction(): boolean {
+    return this.session.transaction === 'open';
+  }
+
+  /** Whether what comes next is queued is not known before everything has been answered. */
+  get isAtBoundary(): boolean {
+    return this.outstanding > 0 && this.boundaryWasSent;
+  }
+
+  /** The client has asked for something and not been answered. */
+  private get isAwaiting(): boolean {
+    return this.outstanding > 0 || this.secondTry.isActive;
+  }
+
+  /** Nothing newer may pass unseen: something older is still to be said, or it is not known where. */
+  private get mustBeSeen(): boolean {
+    const isElsewhere = this.link.backend !== this.backendOfMode;
+    return this.isBetweenConnections || this.provesIdentity || this.isHeldBack || isElsewhere;
+  }
+
+  private get isHeldBack(): boolean {
+    return this.secondTry.isActive || this.transaction.isAdrift;
+  }
+
+  /** What may have run may be said again, where that is harmless. */
+  private get mayRepeat(): boolean {
+    const { outage } = this.context;
+    return outage.ambiguity === 'repeat' && !outage.fences.isForbidden;
+  }
+
+  /** Where plain commands go as things stand; null: it depends on the command. */
+  private get backendOfMode(): Backend | null {
+    const { outage, upstream } = this.context;
+    if (outage.mode === 'through') return upstream;
+    return outage.mode === 'outage' ? outage.store : null;
+  }
+
+  /** Sends to `backend` from now on. False: not now, replies of another one are outstanding (I4). */
+  turnTo(backend: Backend): boolean {
+    if (this.link.backend === backend) return true;
+    // An open transaction goes with its connection, which is about to be lost.
+    const isBusy = this.link.lease !== null && !this.session.isClean;
+    if (this.outstanding > 0 || isBusy) return false;
+    this.denial = null;
+    this.link.turnTo(backend);
+    this.reposition();
+    return true;
   }
 
   /** What the client has upstream was lost and is being made again; until then it cannot say anything. */
@@ -577,8 +860,9 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
   private reposition(): void {
     this.connection.authenticated =
       this.gate.isOpen && !this.context.isStranger(this.session.identity);
-    if (this.isBetweenConnections || this.provesIdentity) this.admission.close();
-    else this.admission.moveTo(this.position);
+    if (this.mustBeSeen) this.admission.close();
+    else if (this.context.outage.mode === 'through') this.admission.moveTo(this.position);
+    else this.inOutage.admit(this.admission);
     this.admission.limitTo(this.room);
   }
 
@@ -606,20 +890,28 @@ export class Dispatcher implements ConnectionHandler, ReplyReceiver, LinkOwner {
 
   /** Asks for the connection on which what was lost is made again. */
   private reconnect(): void {
+    const { outage, upstream } = this.context;
+    const isAway = outage.mode !== 'through';
+    // What is blocked waits until the upstream has everything that came before; a subscriber goes to the store.
+    if (isAway && this.blocked !== null) return;
+    this.turnTo(isAway ? outage.store : upstream);
     const lease = this.link.borrow();
     if (lease !== null) this.leaseArrived(lease);
   }
 
   /** Everything has been answered: gives back what is not needed any more, and goes on with what had to wait. */
   private settle(): void {
+    this.boundaryWasSent = false;
     const isClean = this.kept === null && !this.isStreaming && this.session.isClean;
     if (isClean && this.link.lease !== null && !this.link.isHeavy) {
       this.link.giveBack();
       this.reposition();
     }
-    if (this.connection.isStalled) {
+    if (this.secondTry.isActive) {
+      if (!this.link.isAsking) this.secondTry.goOn();
+    } else if (this.connection.isStalled) {
       if (!this.link.isAsking) this.connection.resume();
-    } else if (this.isLeaving && this.outstanding === 0 && this.kept === null) {
+    } else if (this.isLeaving && !this.isAwaiting && this.kept === null) {
       this.connection.finish(null);
     }
   }

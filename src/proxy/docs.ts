@@ -5,8 +5,10 @@
  */
 import { markdownTable } from '../base/markdown-table.js';
 import { CLIENT_EFFECTS, SCRIPTING_EFFECTS } from '../command/effect.js';
+import type { OutageClass } from '../command/outage-class.js';
 import { COMMANDS, OTHER_COMMAND, type SessionEffect } from '../command/table.js';
-import { POSITIONS, route, type Position, type Route } from './route.js';
+import { routeInOutage, type OutageRoute } from './outage-route.js';
+import { POSITIONS, route, type Position } from './route.js';
 
 const INTRODUCTION = `# Routing
 
@@ -26,7 +28,7 @@ const POSITION_MEANINGS: Readonly<Record<Position, string>> = {
   locked: 'it has yet to give the password that `requirepass` asks for',
 };
 
-const ROUTE_MEANINGS: Readonly<Record<Route, string>> = {
+const ROUTE_MEANINGS: Readonly<Record<OutageRoute, string>> = {
   pass: 'sent as it came, on the connection that the client has',
   pin: 'sent on a connection of its own; the reply says whether the client goes on needing it',
   keep: 'sent on a connection of its own, which the client keeps until it leaves',
@@ -35,6 +37,12 @@ const ROUTE_MEANINGS: Readonly<Record<Route, string>> = {
   unlock: 'the password is checked here; another user than `default` is for the upstream to judge',
   refuse: 'answered here with an error: `-UNAVAILABLE` (broken), `-NOAUTH` (locked)',
   'hang-up': 'the connection is closed without a word, as Redis does',
+  answer: 'answered here: it is the sidecar that was asked',
+  buffer: 'to the outage store, and answered when the journal has it',
+  wait: 'held until the upstream is back, or answered nil when its own time is over',
+  'log-in': 'the credentials are compared with those that the upstream has accepted before',
+  nobody: 'answered here with `:0`: nobody received the message',
+  unavailable: 'answered here with `-UNAVAILABLE`, the reason, and when the next try is',
 };
 
 /** In the order of the table. */
@@ -61,6 +69,7 @@ const EFFECT_MEANINGS: Readonly<Record<SessionEffect, string>> = {
   quit: 'the end of the connection',
   reset: 'the end of its state',
   'hang-up': 'HTTP that strayed here',
+  own: "the sidecar's own",
 };
 
 const EFFECTS = Object.keys(EFFECT_MEANINGS) as SessionEffect[];
@@ -85,6 +94,7 @@ export function renderRoutingDoc(): string {
     section('Positions', ['position', 'what the next command finds'], POSITION_MEANINGS),
     section('Routes', ['route', 'what is done with the command'], ROUTE_MEANINGS),
     `## Effects × positions\n\n${productTable()}`,
+    `${OUTAGE_INTRODUCTION}\n${outageTable()}`,
     `## Effects\n\n${effectTable()}`,
     NOTES,
   ].join('\n');
@@ -103,6 +113,35 @@ function productTable(): string {
   const rows = EFFECTS.map((effect) => [
     code(effect),
     ...COLUMNS.map(({ position, inTransaction }) => route(effect, position, inTransaction)),
+  ]);
+  return markdownTable(['effect', ...COLUMNS.map(titleOf)], rows);
+}
+
+const OUTAGE_INTRODUCTION = `## While the upstream is away
+
+\`routeInOutage\` decides, from the same and from the command's **outage class** (SEMANTICS: the column of the command table,
+which a rule may change). What says \`pass\`, \`pin\` or \`keep\` goes to the outage store, the embedded Valkey that stands
+in for the upstream. While the journal is being replayed, reads of keys that no waiting record touches go to the upstream
+again, other reads and what is \`unavailable\` wait for at most \`hold\`, and in the change-over writes do too.
+`;
+
+/** The classes of an effect whose route depends on the class. */
+const CLASSES_OF: Readonly<Partial<Record<SessionEffect, readonly OutageClass[]>>> = {
+  none: ['read', 'buffer', 'wait', 'local', 'drop', 'refuse'],
+  blocking: ['wait', 'refuse'],
+  sticky: ['local', 'refuse'],
+};
+
+const OUTAGE_ROWS = EFFECTS.flatMap((effect) =>
+  (CLASSES_OF[effect] ?? [null]).map((outageClass) => ({ effect, outageClass })),
+);
+
+function outageTable(): string {
+  const rows = OUTAGE_ROWS.map(({ effect, outageClass }) => [
+    outageClass === null ? code(effect) : `${code(effect)}, class ${code(outageClass)}`,
+    ...COLUMNS.map(({ position, inTransaction }) =>
+      routeInOutage(effect, outageClass ?? 'refuse', position, inTransaction),
+    ),
   ]);
   return markdownTable(['effect', ...COLUMNS.map(titleOf)], rows);
 }

@@ -8,12 +8,22 @@ export function unavailable(cause: Error): Buffer {
   );
 }
 
+/** The same with a reason in one clause of its own; nothing was run either. */
+export function unavailableBecause(reason: string): Buffer {
+  return encodeError(`UNAVAILABLE ${reason}; nothing was run`);
+}
+
 /** It was sent and the connection was lost before the reply came: it may have run (I5). */
 export function unknownOutcome(cause: Error): Buffer {
   return encodeError(
     `UNKNOWNOUTCOME the command was sent but its reply was lost (${cause.message}); it may have run`,
   );
 }
+
+/** What RESPOOL does is done with the sidecar's own rights. */
+export const NOT_PERMITTED = encodeError(
+  "NOPERM this needs the sidecar's own user; RESPOOL STATUS and RESPOOL HELP are for everybody",
+);
 
 // The texts below are Redis' own.
 export const NOAUTH = encodeError('NOAUTH Authentication required.');

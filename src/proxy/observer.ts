@@ -2,11 +2,45 @@
  * What the hot path counts, in typed arrays: an addition per command and nothing else. `metrics/` reads these arrays
  * when Prometheus scrapes; nobody allocates, formats or looks up a label while a command is on its way.
  */
+import { OUTAGE_CLASSES, type OutageClass } from '../command/outage-class.js';
 import { COMMAND_NAMES } from '../command/table.js';
+import type { JournalProblemCode } from '../journal/problem.js';
+import { DEAD_LETTER_LABELS } from '../outage/refusal.js';
+import { Tally } from './tally.js';
 
-/** Where a command was sent. The labels of `respool_commands_total{route}`. */
-export const ROUTES = ['shared', 'pinned', 'local', 'refused'] as const;
+/**
+ * Where a command was sent; `outage`: to the outage store, `journal`: there too, and journaled. The labels of
+ * `respool_commands_total{route}`.
+ */
+export const ROUTES = ['shared', 'pinned', 'local', 'refused', 'outage', 'journal'] as const;
 export type RouteName = (typeof ROUTES)[number];
+
+/** The labels of `respool_breaker_transitions_total{to}` and `respool_breaker_state{state}`. */
+export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
+/** The labels of `respool_outage_answers_total{class}`. */
+export const ANSWER_CLASSES = ['read', 'buffer', 'refuse', 'wait', 'local', 'drop'] as const;
+/** The labels of `respool_journal_refused_total{reason}`, and `other`. */
+export const JOURNAL_REFUSALS: readonly JournalProblemCode[] = [
+  'full',
+  'disk-full',
+  'disk-failing',
+  'directory-gone',
+  'directory-taken',
+  'read-only',
+  'no-descriptors',
+  'too-slow',
+  'closed',
+];
+
+const OUTAGE = ROUTES.indexOf('outage');
+const ROUTE_OF_CLASS: Readonly<Record<OutageClass, number>> = {
+  read: OUTAGE,
+  buffer: ROUTES.indexOf('journal'),
+  refuse: ROUTES.indexOf('refused'),
+  wait: OUTAGE,
+  local: OUTAGE,
+  drop: OUTAGE,
+};
 
 /** Upper bounds of the latency buckets, in seconds. */
 export const DURATION_BOUNDS_SECONDS = [
@@ -44,9 +78,25 @@ export class Observer {
   downstreamBytesOut = 0;
   upstreamBytesIn = 0;
   upstreamBytesOut = 0;
+  upstreamReplies = 0;
+  readonly breakerTransitions = new Tally(BREAKER_STATES);
+  readonly journalRefusals = new Tally(JOURNAL_REFUSALS);
+  readonly deadLetters = new Tally(DEAD_LETTER_LABELS);
+  /** Answered with -UNKNOWNOUTCOME: it may have run, and was not said again. */
+  unknownOutcomes = 0;
+  /** May have run, and were said again because that changes nothing. */
+  repeatedCommands = 0;
+  /** Blocking commands that lost their connection and were sent again with the time that was left. */
+  blockedResent = 0;
+  /** How many wait at this moment for replay to come far enough for them. */
+  heldCommands = 0;
+  private readonly answers = new Tally(ANSWER_CLASSES);
+  /** By command id: those among `answers` that are in `commands` as sent to the outage store. */
+  private readonly special = new Float64Array(COMMAND_NAMES.length);
 
   /** `count` replies came `milliseconds` after their commands were sent over a connection of this kind. */
   replied(kind: 'shared' | 'pinned', milliseconds: number, count: number): void {
+    this.upstreamReplies += count;
     this.duration[kind].record(milliseconds, count);
     this.upstreamDuration.record(milliseconds, count);
   }
@@ -54,5 +104,39 @@ export class Observer {
   /** Counts a failure of the upstream. `reason` is one of a fixed, small set of words. */
   upstreamFailed(reason: string): void {
     this.upstreamFailures.set(reason, (this.upstreamFailures.get(reason) ?? 0) + 1);
+  }
+
+  /** The breaker is in this state now. */
+  breakerMoved(to: (typeof BREAKER_STATES)[number]): void {
+    this.breakerTransitions.add(to);
+  }
+
+  /** A command that did not pass unseen was answered while the upstream was away. Those that did are in `commands`. */
+  answeredInOutage(commandId: number, outageClass: OutageClass): void {
+    this.answers.add(outageClass);
+    const route = ROUTE_OF_CLASS[outageClass];
+    this.commands[commandId * ROUTES.length + route]! += 1;
+    if (route === OUTAGE) this.special[commandId]! += 1;
+  }
+
+  /** The journal did not take a write. `code`: of its problem; any other word counts as `other`. */
+  journalRefused(code: string): void {
+    this.journalRefusals.add(code);
+  }
+
+  /** A record became a dead letter. `label`: one of `DEAD_LETTER_LABELS`, or `other`. */
+  deadLetter(label: string): void {
+    this.deadLetters.add(label);
+  }
+
+  /** What was answered while the upstream was away, by class; what passed unseen is of the class of its name. */
+  outageAnswers(): ReadonlyMap<string, number> {
+    const sums = new Map(this.answers.entries());
+    this.special.forEach((special, commandId) => {
+      const unseen = this.commands[commandId * ROUTES.length + OUTAGE]! - special;
+      const outageClass = OUTAGE_CLASSES[commandId]!;
+      if (unseen > 0) sums.set(outageClass, (sums.get(outageClass) ?? 0) + unseen);
+    });
+    return sums;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { encodeCommand, encodeError, OK_REPLY } from '../resp/encoder.js';
+import { authOptionAt, isAuth } from './credentials.js';
 import { NOAUTH_HELLO, NOPROTO, NOT_A_VERSION, WRONGPASS } from './errors.js';
 
 export type Verdict =
@@ -73,17 +74,6 @@ export class PasswordGate {
     if (right) this.isOpen = true;
     return right;
   }
-}
-
-function isAuth(args: readonly Buffer[]): boolean {
-  return args[0]!.toString('latin1').toLowerCase() === 'auth';
-}
-
-/** Where AUTH stands among the options of HELLO, or -1. */
-function authOptionAt(args: readonly Buffer[]): number {
-  return args.findIndex(
-    (argument, index) => index > 1 && argument.toString('latin1').toLowerCase() === 'auth',
-  );
 }
 
 function isDefaultUser(name: Buffer): boolean {

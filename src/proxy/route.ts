@@ -26,8 +26,10 @@ export type Position = (typeof POSITIONS)[number];
  * - `unlock` checked here: the sidecar's password.
  * - `refuse` answered here with the error that the position calls for.
  * - `hang-up` the connection is closed without a word, as Redis does.
+ * - `answer` answered here: it is the sidecar that was asked.
  */
-export type Route = 'pass' | 'pin' | 'keep' | 'leave' | 'abort' | 'unlock' | 'refuse' | 'hang-up';
+export type Route =
+  'pass' | 'pin' | 'keep' | 'leave' | 'abort' | 'unlock' | 'refuse' | 'hang-up' | 'answer';
 
 /** `inTransaction`: MULTI was accepted, and EXEC decides whether what is said now takes effect. */
 export function route(effect: SessionEffect, position: Position, inTransaction = false): Route {
@@ -42,6 +44,8 @@ export function route(effect: SessionEffect, position: Position, inTransaction =
       return effect === 'subscribe' ? 'keep' : 'pass';
     case 'shared':
     case 'pinned':
+      // In a transaction the upstream says what it thinks of a command that it does not know.
+      if (inTransaction && effect === 'own') return 'pass';
       return inTransaction && isSetting(effect) ? 'keep' : routeByEffect(effect);
   }
 }
@@ -50,6 +54,8 @@ function routeByEffect(effect: Exclude<SessionEffect, 'hang-up' | 'quit' | 'rese
   switch (effect) {
     case 'none':
       return 'pass';
+    case 'own':
+      return 'answer';
     case 'multi':
     case 'exec':
     case 'discard':
@@ -100,6 +106,7 @@ export function countedAs(decision: Route): RouteName | null {
     case 'leave':
     case 'abort':
     case 'unlock':
+    case 'answer':
       return 'local';
   }
 }

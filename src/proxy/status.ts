@@ -1,11 +1,49 @@
 /**
- * What `GET /status` and `respool status` show: the sidecar's condition at one moment, as plain JSON. The composition
- * root fills it, the admin server sends it, the CLI prints it. Fields may be added, never renamed (CONTRACT.md,
- * "Admin HTTP"); what this version does not have (journal, replay, breaker) is absent rather than invented.
+ * What `GET /status`, `RESPOOL STATUS`, `INFO respool` and `respool status` show: the sidecar's condition at one moment,
+ * as plain JSON. The composition root fills it. Fields may be added, never renamed (CONTRACT.md, "Admin HTTP"), and all
+ * are always there: where nothing can be away (the embedded engine) they are those of `NEVER_AWAY`.
  */
+import type { Breaker, BreakerState } from '../breaker/breaker.js';
+import type { Transition } from './transitions.js';
 
 /** The state of the whole sidecar. `holding`: the upstream connection is lost or not yet made, commands wait. */
 export type Condition = 'healthy' | 'holding' | 'outage' | 'replaying' | 'draining';
+
+export interface BreakerStatus {
+  readonly state: BreakerState;
+  readonly consecutiveFailures: number;
+  /** Null while it is closed. */
+  readonly openedSecondsAgo: number | null;
+  /** What an operator holds it at (`RESPOOL BREAKER OPEN|CLOSE`); null when it is automatic. */
+  readonly forced: 'open' | 'closed' | null;
+  /** Null when none is planned: closed, or held open. */
+  readonly nextProbeInSeconds: number | null;
+  /** The last failure of the upstream, kept after it has recovered; null when there was none. */
+  readonly lastCause: string | null;
+}
+
+export interface JournalStatus {
+  /** Not yet replayed. */
+  readonly records: number;
+  /** Of these records. */
+  readonly bytes: number;
+  /** Age of the oldest of them; null when there is none. */
+  readonly oldestSeconds: number | null;
+  readonly deadLetters: number;
+  /** It is on disk: what it holds survives the process. */
+  readonly durable: boolean;
+  /** Option journal-max-bytes; 0 when there is no journal. */
+  readonly maxBytes: number;
+}
+
+export interface ReplayStatus {
+  readonly active: boolean;
+  /** An operator said so (`RESPOOL JOURNAL PAUSE`). */
+  readonly paused: boolean;
+  /** Records since the process began. */
+  readonly replayed: number;
+  readonly remaining: number;
+}
 
 export interface SidecarStatus {
   readonly version: string;
@@ -19,9 +57,54 @@ export interface SidecarStatus {
     /** Open shared connections. */
     readonly lanes: number;
   };
+  readonly breaker: BreakerStatus;
+  readonly journal: JournalStatus;
+  readonly replay: ReplayStatus;
+  /** The last ones of the breaker, oldest first. */
+  readonly transitions: readonly Transition[];
   readonly clients: {
     readonly connected: number;
     /** Clients that hold an upstream connection of their own at this moment. */
     readonly pinned: number;
+  };
+}
+
+/** The fields of a sidecar whose upstream lives in the same process: no breaker to open, no journal to write. */
+export const NEVER_AWAY: Pick<SidecarStatus, 'breaker' | 'journal' | 'replay' | 'transitions'> = {
+  breaker: {
+    state: 'closed',
+    consecutiveFailures: 0,
+    openedSecondsAgo: null,
+    forced: null,
+    nextProbeInSeconds: null,
+    lastCause: null,
+  },
+  journal: {
+    records: 0,
+    bytes: 0,
+    oldestSeconds: null,
+    deadLetters: 0,
+    durable: false,
+    maxBytes: 0,
+  },
+  replay: { active: false, paused: false, replayed: 0, remaining: 0 },
+  transitions: [],
+};
+
+/** Milliseconds as the status shows them: seconds with one decimal. */
+export function inSeconds(milliseconds: number): number {
+  return Math.round(milliseconds / 100) / 10;
+}
+
+/** The breaker's part of the status. */
+export function breakerStatus(breaker: Breaker, nowMs: number): BreakerStatus {
+  const { openedAtMs, nextProbeInMs } = breaker;
+  return {
+    state: breaker.state,
+    consecutiveFailures: breaker.consecutiveFailures,
+    openedSecondsAgo: openedAtMs === null ? null : inSeconds(nowMs - openedAtMs),
+    forced: breaker.forced,
+    nextProbeInSeconds: nextProbeInMs === null ? null : inSeconds(nextProbeInMs),
+    lastCause: breaker.lastCause?.message ?? null,
   };
 }

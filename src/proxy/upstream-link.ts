@@ -1,5 +1,6 @@
 /**
- * Where one client's commands go: a lane shared with others, or a connection borrowed from the pool. Keeps the books of
+ * Where one client's commands go: a lane shared with others, or a connection borrowed from the pool, of the upstream or
+ * of the outage store. Keeps the books of
  * borrowing, and the two brakes: a client that sends faster than the upstream takes is paused, a client that reads too
  * slowly slows its own borrowed connection. Knows nothing of commands.
  *
@@ -14,6 +15,7 @@ import type { Patience } from '../upstream/in-flight.js';
 import type { Lane } from '../upstream/lane.js';
 import type { LeaseHolder } from '../upstream/pool.js';
 import type { ReplyReceiver } from '../upstream/receiver.js';
+import type { Backend } from './backend.js';
 import type { Lingering, ProxyContext } from './context.js';
 
 /** What happens to a borrowed connection, told to the one whose commands run on it. */
@@ -36,6 +38,8 @@ const HEAVY_MS = 5000;
 const STUCK_MS = 5000;
 
 export class UpstreamLink implements LeaseHolder {
+  /** What it leads to at this moment. */
+  backend: Backend;
   /** The borrowed connection, while there is one. */
   lease: UpstreamConnection | null = null;
   /** A connection was asked for and has not come yet. */
@@ -49,7 +53,17 @@ export class UpstreamLink implements LeaseHolder {
     private readonly owner: LinkOwner,
     private readonly client: ClientConnection,
     private readonly context: ProxyContext,
-  ) {}
+  ) {
+    this.backend = context.upstream;
+  }
+
+  /** Leads elsewhere from now on. Only for a client that awaits no replies (I4). */
+  turnTo(backend: Backend): void {
+    this.stopAsking();
+    this.giveBack();
+    this.leaveLane();
+    this.backend = backend;
+  }
 
   /** The client's replies have lately been long. */
   get isHeavy(): boolean {
@@ -99,15 +113,16 @@ export class UpstreamLink implements LeaseHolder {
    */
   borrow(urgently = false): UpstreamConnection | null {
     if (this.lease !== null || this.isAsking) return this.lease;
-    const { identity, state } = this.owner.session;
-    this.lease = this.context.pool.acquire(identity, urgently ? null : state, this);
+    const { session } = this.owner;
+    const identity = this.backend.identityOf(session);
+    this.lease = this.backend.pool.acquire(identity, urgently ? null : session.state, this);
     this.isAsking = this.lease === null;
     return this.lease;
   }
 
   /** Nobody waits for a borrowed connection any more. */
   stopAsking(): void {
-    if (this.isAsking) this.context.pool.withdraw(this);
+    if (this.isAsking) this.backend.pool.withdraw(this);
     this.isAsking = false;
   }
 
@@ -119,13 +134,13 @@ export class UpstreamLink implements LeaseHolder {
     // The client's reading speed must not outlive its use of the connection.
     lease.resumeReading();
     this.client.resumeInput();
-    this.context.pool.release(lease);
+    this.backend.pool.release(lease);
   }
 
   /** Drops the borrowed connection with whatever it holds: a reset cancels what waits upstream. */
   drop(): void {
     this.stopAsking();
-    if (this.lease !== null) this.context.pool.discard(this.lease);
+    if (this.lease !== null) this.backend.pool.discard(this.lease);
     this.lease = null;
     this.client.resumeInput();
   }
@@ -160,7 +175,7 @@ export class UpstreamLink implements LeaseHolder {
   granted(connection: UpstreamConnection): void {
     this.isAsking = false;
     // Not released: it may have been told already what this client wanted it to be, and owe replies (I7).
-    if (this.owner.isGone || !this.client.isOpen) return this.context.pool.discard(connection);
+    if (this.owner.isGone || !this.client.isOpen) return this.backend.pool.discard(connection);
     this.lease = connection;
     this.owner.leaseArrived(connection);
   }
@@ -183,12 +198,12 @@ export class UpstreamLink implements LeaseHolder {
   /** The moment to move to a calmer lane, or to a connection of its own. */
   private choosePlace(): void {
     // While the upstream is paused, one held-back write would hold back everybody behind it on a lane.
-    const goesAlone = this.isHeavy || this.context.silence.isPaused;
+    const goesAlone = this.isHeavy || this.backend.silence.isPaused;
     if (goesAlone && this.borrow() !== null) return;
     // None at hand: the one that is being opened will be idle by the next time.
     this.stopAsking();
     if (this.lane === null || this.lane.isRetired || this.lane.isCongested) {
-      this.lane = this.context.laneFor(this.owner.session);
+      this.lane = this.backend.laneFor(this.owner.session);
     }
   }
 }

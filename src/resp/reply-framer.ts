@@ -32,9 +32,16 @@ const MINUS = 45;
 /** A length line of more digits than this cannot be true (Redis allows at most 4 GB and 2^32 elements). */
 const MAX_LENGTH_DIGITS = 12;
 
+/** Whether to stop before the error at `pos`; `end` is where the bytes at hand end, maybe in its middle. */
+export type ErrorJudge = (buffer: Buffer, pos: number, end: number) => boolean;
+
 export class ReplyFramer {
   /** Replies that ended in the last `scan`. Pushes are not replies and are not counted. */
   completed = 0;
+  /** The last `scan` stopped before an error that `stopBefore` wants to see; the next one would stop there again. */
+  isStopped = false;
+  /** Asked about each reply that is an error, as it begins. Errors inside aggregates are only elements. */
+  stopBefore: ErrorJudge | null = null;
   /** Type byte of the frame that is being read, or of the last one read. */
   frameType = 0;
   /** Bytes of the unfinished frame seen so far (0 between frames). */
@@ -53,17 +60,23 @@ export class ReplyFramer {
   }
 
   /**
-   * Reads on at `pos` and returns where it stopped: behind the `limit`-th reply, or at `end`. Throws
-   * ReplyProtocolError when the bytes are not RESP.
+   * Reads on at `pos` and returns where it stopped: behind the `limit`-th reply, before an error that `stopBefore` wants,
+   * or at `end`. Throws ReplyProtocolError when the bytes are not RESP.
    */
   scan(buffer: Buffer, start: number, end: number, limit: number): number {
     let pos = start;
     let frameStart = start;
     this.completed = 0;
+    this.isStopped = false;
     while (pos < end) {
       if (this.elementsLeft === 0) {
+        const type = buffer[pos]!;
+        if (type === ERROR_TYPE && this.stopBefore?.(buffer, pos, end) === true) {
+          this.isStopped = true;
+          return pos;
+        }
         this.elementsLeft = 1;
-        this.frameType = buffer[pos]!;
+        this.frameType = type;
         this.unfinishedBytes = 0;
         frameStart = pos;
       }

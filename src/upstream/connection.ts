@@ -9,7 +9,6 @@
  * Knows no clients, no commands and no policy: when it is lost it says what was lost and how (I5), and that is all.
  */
 import type { ByteStream, Transport } from '../base/byte-stream.js';
-import type { Clock, Timer } from '../base/clock.js';
 import {
   authCommand,
   commandsBetween,
@@ -17,54 +16,33 @@ import {
   type ConnectionState,
   type Identity,
 } from '../command/connection-state.js';
-import { ReplyFramer } from '../resp/reply-framer.js';
-import { Greeting, StrangerRefused } from './greeting.js';
-import {
-  BLOCKING,
-  InFlight,
-  PROMPT,
-  SLOW,
-  type InFlightEntry,
-  type Patience,
-} from './in-flight.js';
+import type { ErrorJudge } from '../resp/reply-framer.js';
+import { Deadline, type DeadlineOptions } from './deadline.js';
+import type { FenceRegister, FenceTarget } from './fences.js';
+import { Gather } from './gather.js';
+import { Greeting, INTRODUCE, Introduction, StrangerRefused } from './greeting.js';
+import { InFlight, PROMPT, SLOW, type InFlightEntry, type Patience } from './in-flight.js';
+import { Pairing, type UpstreamTraffic, type ConnectionKind } from './pairing.js';
 import type { ReplyReceiver, TunnelReceiver } from './receiver.js';
-import type { Silence } from './silence.js';
 
-/** A run of commands up to this size is copied into the tick's one write; a longer one is sent as it is. */
-const GATHER_LIMIT_BYTES = 8 * 1024;
-const GATHER_BUFFER_BYTES = 32 * 1024;
+export { TimeoutError } from './deadline.js';
+export type { ConnectionKind, UpstreamTraffic } from './pairing.js';
+
 /** Several pieces of a tick up to this size are joined into one write. */
 const JOIN_LIMIT_BYTES = 16 * 1024;
 /** A reply longer than this keeps its lane busy; see `isCongested`. */
 const LARGE_REPLY_BYTES = 256 * 1024;
-/** Silence after which a lane is held up, as by CLIENT PAUSE or a command that takes long. */
-const HELD_UP_MS = 200;
-
-/** What is counted on the way. Plain numbers, added to on the hot path. */
-export interface UpstreamTraffic {
-  upstreamBytesIn: number;
-  upstreamBytesOut: number;
-  /** `count` replies came `milliseconds` after their commands were sent. */
-  replied(kind: ConnectionKind, milliseconds: number, count: number): void;
-}
-
-/** Whether many clients share the connection or one has it to itself. */
-export type ConnectionKind = 'shared' | 'pinned';
-
-export interface ConnectionOptions {
+export interface ConnectionOptions extends DeadlineOptions {
   readonly kind: ConnectionKind;
   readonly transport: Transport;
   readonly identity: Identity;
   /** What to be before the first command. */
   readonly state: ConnectionState;
-  readonly clock: Clock;
   readonly traffic: UpstreamTraffic;
-  /** From opening to the end of the greeting, and for a reply to a prompt command. */
-  readonly timeoutMs: number;
-  /** For a reply to a slow command. */
-  readonly slowTimeoutMs: number;
-  /** Shared by all connections of one upstream. */
-  readonly silence: Silence;
+  /** Where the connection is put when it is given up with something on it; it asks for its id in its greeting then. */
+  readonly fences?: FenceRegister | null;
+  /** Which errors are shown to `ReplyReceiver.unserved` first. */
+  readonly unserved?: ErrorJudge | null;
 }
 
 export interface ConnectionEvents {
@@ -81,8 +59,12 @@ export interface ConnectionEvents {
 
 /** Commands that were gathered but not written when the connection was lost, in order. */
 export interface Unsent {
-  readonly bytes: Buffer;
-  readonly entries: readonly InFlightEntry[];
+  readonly entries: readonly Returned[];
+}
+
+/** Commands that come back to their sender: exactly these frames, or null where they were not kept. */
+export interface Returned extends InFlightEntry {
+  readonly requests: Buffer | null;
 }
 
 export class UpstreamConnection {
@@ -92,28 +74,25 @@ export class UpstreamConnection {
   refusesStrangers = false;
   /** The upstream was asked to hang up: its doing so is no failure. */
   expectsClose = false;
+  /** When the greeting was over; null: it never was. */
+  readySinceMs: number | null = null;
+  /** Once it is lost: something was in flight then. */
+  wasBusy = false;
+  readonly inFlight = new InFlight();
   private phase: 'opening' | 'ready' | 'lost' = 'opening';
   private readonly stream: ByteStream;
-  private readonly framer = new ReplyFramer();
-  private readonly inFlight = new InFlight();
+  private readonly gather = new Gather(() => this.stream.pendingBytes === 0);
+  private readonly deadline: Deadline;
+  private readonly pairing: Pairing;
   private tunnel: TunnelReceiver | null = null;
+  /** What the upstream calls this connection. */
+  private target: FenceTarget | null = null;
 
-  private gather = Buffer.allocUnsafeSlow(GATHER_BUFFER_BYTES);
-  private gatherStart = 0;
-  private gathered = 0;
-  private pieces: Buffer[] = [];
   /** Commands at the FIFO's end that are gathered and not written. */
   private unsentCommands = 0;
   private flushPlanned = false;
   private tickStart = 0;
-
-  /** Nothing has come for a while although something is owed; looked at now and then. */
-  private isHeldUp = false;
-  private isReadingPaused = false;
   private slowHere = 0;
-  private lastProgressAt: number;
-  private pendingAtLastCheck = 0;
-  private readonly deadline: Timer;
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -121,15 +100,13 @@ export class UpstreamConnection {
   ) {
     this.identity = options.identity;
     this.state = FRESH_STATE;
-    this.lastProgressAt = options.clock.now();
-    this.deadline = options.clock.every(Math.max(20, options.timeoutMs / 8), () =>
-      this.checkDeadline(),
-    );
+    this.pairing = new Pairing(options, this);
+    this.deadline = new Deadline(options, this);
     this.stream = options.transport.open({
       onOpen: () => this.greet(),
       onData: (chunk) => this.onData(chunk),
       onDrain: () => this.onDrain(),
-      onClose: (cause) => this.fail(cause ?? new Error('the upstream closed the connection')),
+      onClose: (cause) => this.closedByPeer(cause),
     });
   }
 
@@ -143,7 +120,7 @@ export class UpstreamConnection {
     return this.inFlight.commands;
   }
   get pendingBytes(): number {
-    return this.stream.pendingBytes + this.gathered;
+    return this.stream.pendingBytes + this.gather.openBytes;
   }
   /** The upstream let us connect and is silent over something it was told: waiting longer makes sense. */
   get isSilencedByOthers(): boolean {
@@ -151,17 +128,20 @@ export class UpstreamConnection {
   }
   /** How long a reply to a prompt command may take as things stand. */
   get replyLimitMs(): number {
-    const { silence, slowTimeoutMs, timeoutMs } = this.options;
-    return silence.isExplained ? slowTimeoutMs : timeoutMs;
+    return this.deadline.replyLimitMs;
   }
   /** A long reply is on its way, or the first command in flight is held up: whoever sends now waits behind it. */
   get isCongested(): boolean {
-    return this.framer.unfinishedBytes > LARGE_REPLY_BYTES || this.isHeldUp;
+    return this.pairing.unfinishedBytes > LARGE_REPLY_BYTES || this.deadline.isHeldUp;
+  }
+  streamPendingBytes(): number {
+    return this.stream.pendingBytes;
   }
 
   /**
    * Sends `count` commands, `buffer[start, end)`, with everything else of this tick. Small runs are copied; a large one
-   * is kept until it is written, so the caller must not change it.
+   * is kept until it is answered, so the caller must not change it. Count 0: a part of a command that ends with the next
+   * count above 0, or bytes on a tunnel; such bytes do not come back when the connection is lost.
    */
   send(
     receiver: ReplyReceiver,
@@ -177,19 +157,7 @@ export class UpstreamConnection {
       if (patience === SLOW) this.countSlow(count);
       this.unsentCommands += count;
     }
-    const bytes = end - start;
-    if (bytes > GATHER_LIMIT_BYTES) {
-      this.cutGather();
-      this.pieces.push(buffer.subarray(start, end));
-      return;
-    }
-    if (this.gathered + bytes > this.gather.length) {
-      this.cutGather();
-      this.gather = Buffer.allocUnsafeSlow(GATHER_BUFFER_BYTES);
-      this.gathered = this.gatherStart = 0;
-    }
-    buffer.copy(this.gather, this.gathered, start, end);
-    this.gathered += bytes;
+    this.gather.add(buffer, start, end, count);
   }
 
   /** Once what is in flight has been answered, every byte goes to `receiver`, replies and pushes alike. */
@@ -199,80 +167,29 @@ export class UpstreamConnection {
 
   /** The receiver is too slow. Until reading resumes the upstream's silence is of our own making. */
   pauseReading(): void {
-    this.isReadingPaused = true;
+    this.deadline.isReadingPaused = true;
     this.stream.pause();
   }
   resumeReading(): void {
-    this.isReadingPaused = false;
+    this.deadline.isReadingPaused = false;
     this.stream.resume();
   }
 
-  /** Abandons the connection; its receivers are not told. */
+  /** Abandons the connection; its receivers are not told. What they sent may still run: it is fenced. */
   abandon(): void {
-    this.phase = 'lost';
-    this.release();
-    this.stream.reset();
+    if (this.phase === 'lost') return;
+    this.giveUp(this.mayStillAct);
   }
 
-  private planFlush(): void {
-    if (this.flushPlanned) return;
-    this.flushPlanned = true;
-    this.tickStart = this.options.clock.now();
-    this.options.clock.endOfTick(this.flush);
+  /** Gives up the connection and tells every receiver what became of its commands. */
+  fail(cause: Error): void {
+    if (this.phase !== 'lost') this.lose(cause, this.mayStillAct);
   }
 
   /** So many slow commands more, or fewer, are being run on this connection; those in flight are counted by themselves. */
   countSlow(change: number): void {
     this.slowHere += change;
     this.options.silence.slowCommands += change;
-  }
-
-  private readonly flush = (): void => {
-    this.flushPlanned = false;
-    if (this.phase !== 'ready') return;
-    this.unsentCommands = 0;
-    this.cutGather();
-    const pieces = this.pieces;
-    if (pieces.length === 0) return;
-    this.pieces = [];
-    const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    this.options.traffic.upstreamBytesOut += total;
-    if (pieces.length > 1 && total <= JOIN_LIMIT_BYTES)
-      this.stream.write(Buffer.concat(pieces, total));
-    else for (const piece of pieces) this.stream.write(piece);
-    // Written through to the kernel: the gather buffer is free again. Else the stream still holds it.
-    if (this.stream.pendingBytes > 0) this.gather = Buffer.allocUnsafeSlow(GATHER_BUFFER_BYTES);
-    this.gathered = this.gatherStart = 0;
-  };
-
-  private cutGather(): void {
-    if (this.gathered === this.gatherStart) return;
-    this.pieces.push(this.gather.subarray(this.gatherStart, this.gathered));
-    this.gatherStart = this.gathered;
-  }
-
-  private greet(): void {
-    if (this.phase === 'lost') return;
-    const { identity, state } = this.options;
-    const auth = authCommand(identity);
-    const commands = commandsBetween(FRESH_STATE, state);
-    const ready = (): void => {
-      this.phase = 'ready';
-      this.lastProgressAt = this.options.clock.now();
-      this.events.onReady(this);
-      this.planFlush();
-    };
-    const all = auth === null ? commands : [auth, ...commands];
-    if (all.length === 0) return ready();
-    const greeting = new Greeting(all.length, (problem) => {
-      if (problem instanceof StrangerRefused && identity.credentials === null)
-        this.refusesStrangers = true;
-      else if (problem !== null) return this.fail(problem);
-      else this.state = state;
-      ready();
-    });
-    this.inFlight.push(greeting, all.length, this.options.clock.now(), PROMPT);
-    this.stream.write(Buffer.concat(all));
   }
 
   /**
@@ -294,107 +211,152 @@ export class UpstreamConnection {
     this.state = state;
   }
 
-  private onData(chunk: Buffer): boolean | void {
-    const now = this.options.clock.now();
-    this.lastProgressAt = now;
-    this.isHeldUp = false;
-    this.options.traffic.upstreamBytesIn += chunk.length;
-    this.deliver(chunk, now);
-    return this.events.onDelivered();
+  // ── out ──────────────────────────────────────────────────────────────────────────────────────────
+
+  private planFlush(): void {
+    if (this.flushPlanned) return;
+    this.flushPlanned = true;
+    this.gather.begin();
+    this.tickStart = this.options.clock.now();
+    this.options.clock.endOfTick(this.flush);
   }
 
-  private deliver(chunk: Buffer, now: number): void {
-    const { inFlight, framer } = this;
-    const end = chunk.length;
-    let pos = 0;
-    while (pos < end && this.phase !== 'lost') {
-      if (inFlight.size === 0) {
-        if (this.tunnel !== null)
-          return this.tunnel.tunnelled(pos === 0 ? chunk : chunk.subarray(pos));
-        // Nothing was asked: the last words of a server that hangs up (max number of clients), or a fault.
-        return this.fail(new Error(`the upstream said unasked: ${firstLine(chunk, pos)}`));
-      }
-      const receiver = inFlight.headReceiver();
-      const start = pos;
-      try {
-        pos = framer.scan(chunk, pos, end, inFlight.headCount());
-      } catch (problem) {
-        return this.fail(problem as Error);
-      }
-      const completed = framer.completed;
-      if (completed > 0) {
-        this.options.traffic.replied(this.options.kind, now - inFlight.headSentAt(), completed);
-        if (inFlight.headPatience() === SLOW) this.countSlow(-completed);
-        inFlight.completeHead(completed);
-      }
-      receiver.receive(chunk, start, pos, completed);
+  private readonly flush = (): void => {
+    this.flushPlanned = false;
+    if (this.phase !== 'ready') return;
+    this.unsentCommands = 0;
+    const pieces = this.gather.take(this.inFlight.commands);
+    if (pieces.length === 0) return;
+    const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    this.options.traffic.upstreamBytesOut += total;
+    if (pieces.length > 1 && total <= JOIN_LIMIT_BYTES)
+      this.stream.write(Buffer.concat(pieces, total));
+    else for (const piece of pieces) this.stream.write(piece);
+  };
+
+  /** Says who it is and what it wants to be, and asks what it is called, in one breath. */
+  private greet(): void {
+    if (this.phase === 'lost') return;
+    const { identity, state, fences, clock } = this.options;
+    const auth = authCommand(identity);
+    const commands = commandsBetween(FRESH_STATE, state);
+    if (auth !== null) commands.unshift(auth);
+    const asksForId = fences !== undefined && fences !== null;
+    const now = clock.now();
+    if (commands.length > 0) {
+      const greeting = new Greeting(commands.length, (problem) => {
+        if (problem instanceof StrangerRefused && identity.credentials === null)
+          this.refusesStrangers = true;
+        else if (problem !== null) return this.fail(problem);
+        else this.state = state;
+        if (!asksForId) this.becomeReady();
+      });
+      this.inFlight.push(greeting, commands.length, now, PROMPT);
     }
+    if (asksForId) {
+      const introduction = new Introduction((target) => {
+        this.target = target;
+        this.becomeReady();
+      });
+      this.inFlight.push(introduction, 1, now, PROMPT);
+      commands.push(INTRODUCE);
+    }
+    if (commands.length === 0) return this.becomeReady();
+    this.gather.passedBy(commands.length);
+    this.stream.write(Buffer.concat(commands));
+  }
+
+  private becomeReady(): void {
+    this.phase = 'ready';
+    this.deadline.lastProgressAt = this.readySinceMs = this.options.clock.now();
+    this.events.onReady(this);
+    this.planFlush();
   }
 
   private onDrain(): void {
-    this.lastProgressAt = this.options.clock.now();
+    this.deadline.lastProgressAt = this.options.clock.now();
     this.events.onDrain(this);
   }
 
-  /** Linux keeps a silent socket for a quarter of an hour; the deadline is ours to keep (FAULTS.md 4). */
-  private checkDeadline(): void {
+  // ── in ───────────────────────────────────────────────────────────────────────────────────────────
+
+  private onData(chunk: Buffer): boolean | void {
     const now = this.options.clock.now();
-    const pending = this.stream.pendingBytes;
-    if (pending !== this.pendingAtLastCheck || this.isReadingPaused) this.lastProgressAt = now;
-    this.pendingAtLastCheck = pending;
-    // A command that is passed on piece by piece owes no reply yet, but the upstream has to take it.
-    if (this.phase === 'ready' && this.inFlight.size === 0 && pending === 0) return;
-    const patience = this.inFlight.size === 0 ? PROMPT : this.inFlight.headPatience();
-    if (patience === BLOCKING) return;
-    const { slowTimeoutMs, timeoutMs } = this.options;
-    const isConnecting = this.phase === 'opening' && this.inFlight.size === 0;
-    const limit = patience === SLOW ? slowTimeoutMs : isConnecting ? timeoutMs : this.replyLimitMs;
-    const since = this.inFlight.size === 0 ? 0 : this.inFlight.headSentAt();
-    this.isHeldUp =
-      this.inFlight.size > 0 && now - Math.max(this.lastProgressAt, since) > HELD_UP_MS;
-    if (now - Math.max(this.lastProgressAt, since) <= limit) return;
-    const what = this.phase === 'opening' ? 'did not let us in' : 'did not reply';
-    this.fail(new TimeoutError(`the upstream ${what} within ${limit} ms`));
+    this.deadline.lastProgressAt = now;
+    this.deadline.isHeldUp = false;
+    this.options.traffic.upstreamBytesIn += chunk.length;
+    this.pairing.deliver(chunk, now);
+    if (this.inFlight.size === 0) this.gather.allAnswered();
+    return this.events.onDelivered();
   }
 
-  /** Abandons the connection and tells every receiver what became of its commands. */
-  fail(cause: Error): void {
+  /** For `Pairing`: nobody awaits these bytes. */
+  unasked(chunk: Buffer, pos: number): void {
+    if (this.tunnel !== null) this.tunnel.tunnelled(pos === 0 ? chunk : chunk.subarray(pos));
+    // The last words of a server that hangs up (max number of clients), or a fault.
+    else this.fail(new Error(`the upstream said unasked: ${firstLine(chunk, pos)}`));
+  }
+
+  /** For `Pairing`: the oldest command in flight, if it was kept. */
+  takeRequest(): Buffer | null {
+    return this.gather.takeRequests(this.inFlight.commands, 1)[0]!.requests;
+  }
+
+  // ── the end ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** Something that was sent may still be run after the connection has been given up. */
+  private get mayStillAct(): boolean {
+    if (this.phase !== 'ready') return false;
+    const isOwed = this.inFlight.commands > this.unsentCommands;
+    return isOwed || this.gather.isPartial || this.tunnel !== null;
+  }
+
+  private closedByPeer(cause: Error | null): void {
     if (this.phase === 'lost') return;
-    this.phase = 'lost';
-    this.release();
-    this.stream.reset();
-    this.cutGather();
-    const unsent = {
-      bytes: Buffer.concat(this.pieces),
-      entries: this.inFlight.takeTail(this.unsentCommands),
-    };
-    this.loseWhatWasSent(cause);
-    this.events.onLost(this, cause, unsent);
+    // Whoever was asked to hang up has read all there was; and what a local peer has closed, it will never read.
+    const isOver = this.expectsClose || this.options.transport.closeIsFinal === true;
+    this.lose(
+      cause ?? new Error('the upstream closed the connection'),
+      this.mayStillAct && !isOver,
+    );
+  }
+
+  private lose(cause: Error, mayStillAct: boolean): void {
+    const { inFlight, gather } = this;
+    const midReply = this.pairing.isInFrame;
+    this.wasBusy = inFlight.commands > 0 || gather.isPartial;
+    this.giveUp(mayStillAct);
+    gather.cut();
+    let left = inFlight.commands;
+    const giveBack = (entries: readonly InFlightEntry[]): Returned[] =>
+      entries.flatMap((entry) => {
+        const runs = gather.takeRequests(left, entry.count);
+        left -= entry.count;
+        return runs.map((run) => ({ ...entry, ...run }));
+      });
+    const unsent = inFlight.takeTail(this.unsentCommands);
+    const sent = giveBack(inFlight.takeTail(inFlight.commands));
+    const entries = giveBack(unsent);
+    sent.forEach(({ receiver, count, requests }, index) =>
+      receiver.lose(count, midReply && index === 0, cause, requests),
+    );
+    this.events.onLost(this, cause, { entries });
     this.tunnel?.tunnelClosed(cause);
     this.events.onDelivered();
   }
 
-  private loseWhatWasSent(cause: Error): void {
-    const { inFlight } = this;
-    let midReply = this.framer.isInFrame;
-    while (inFlight.size > 0) {
-      const receiver = inFlight.headReceiver();
-      const count = inFlight.headCount();
-      inFlight.completeHead(count);
-      receiver.lose(count, midReply, cause);
-      midReply = false;
-    }
-  }
-
-  private release(): void {
+  private giveUp(mayStillAct: boolean): void {
+    const { fences, identity } = this.options;
+    this.phase = 'lost';
     this.deadline.cancel();
     this.flushPlanned = true;
     this.countSlow(-this.slowHere);
+    // A connection that has become somebody else's and was never asked for its id is none of ours.
+    const isOurs = this.target !== null || this.identity === identity;
+    if (mayStillAct && isOurs) fences?.add(this.target);
+    this.stream.reset();
   }
 }
-
-/** A reply, or the greeting, did not come in time. */
-export class TimeoutError extends Error {}
 
 function firstLine(chunk: Buffer, start: number): string {
   return (

@@ -3,14 +3,29 @@
  * are read here and never reach a client.
  */
 import { decodeFrame, ReplyError } from '../resp/decoder.js';
+import { encodeCommand } from '../resp/encoder.js';
 import { ERROR_TYPE, ReplyFramer } from '../resp/reply-framer.js';
+import type { FenceTarget } from './fences.js';
 import type { ReplyReceiver } from './receiver.js';
 
+/**
+ * The upstream answered, and does not want this connection to be what it should be: because of the state that the server
+ * is in, of who asks, or of what the connection is to be (a database that is not there).
+ */
+export class GreetingRefused extends Error {
+  constructor(
+    message: string,
+    readonly concerns: 'server' | 'identity' | 'state',
+  ) {
+    super(message);
+  }
+}
+
 /** The upstream wants a password (NOAUTH): for a client that has yet to give one this is how it should be. */
-export class StrangerRefused extends Error {}
+export class StrangerRefused extends GreetingRefused {}
 
 /** The upstream refused the credentials. Trying again will not help. */
-export class CredentialsRefused extends Error {}
+export class CredentialsRefused extends GreetingRefused {}
 
 export class Greeting implements ReplyReceiver {
   private bytes: Buffer[] = [];
@@ -35,6 +50,31 @@ export class Greeting implements ReplyReceiver {
   refuse(): void {}
 }
 
+/** Asks the upstream what it calls this connection. */
+export const INTRODUCE = encodeCommand(['CLIENT', 'INFO']);
+
+/** Gets the reply to `INTRODUCE`. */
+export class Introduction implements ReplyReceiver {
+  private bytes: Buffer[] = [];
+
+  /** `done` is called once; with null when the upstream does not tell (it is too old, or forbids to ask). */
+  constructor(private readonly done: (target: FenceTarget | null) => void) {}
+
+  receive(chunk: Buffer, start: number, end: number, completed: number): void {
+    this.bytes.push(Buffer.from(chunk.subarray(start, end)));
+    if (completed > 0) this.done(targetIn(Buffer.concat(this.bytes).toString('latin1')));
+  }
+
+  lose(): void {}
+  refuse(): void {}
+}
+
+/** As a bulk or a verbatim string: `id=7 addr=127.0.0.1:51234 laddr=…`. */
+function targetIn(reply: string): FenceTarget | null {
+  const [, id, addr] = /^[$=][^\r]*\r\n(?:txt:)?id=(\d+) addr=(\S+)/.exec(reply) ?? [];
+  return id === undefined || addr === undefined ? null : { id, addr };
+}
+
 /** The first error that matters among complete replies. */
 function problemIn(replies: Buffer): Error | null {
   const framer = new ReplyFramer();
@@ -50,12 +90,16 @@ function problemIn(replies: Buffer): Error | null {
   return null;
 }
 
+const SERVER_WIDE =
+  /^(BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|ERR max number of clients)\b/;
+
 function judge(message: string): Error | null {
   const text = `the upstream refused the connection: ${message}`;
-  if (message.startsWith('NOAUTH')) return new StrangerRefused(text);
+  if (message.startsWith('NOAUTH')) return new StrangerRefused(text, 'identity');
   if (message.startsWith('WRONGPASS') || message.startsWith('ERR AUTH'))
-    return new CredentialsRefused(text);
+    return new CredentialsRefused(text, 'identity');
   // A name is a courtesy; an upstream that knows no CLIENT SETNAME, or forbids it, is still served.
   if (/'client\b|setinfo|setname/i.test(message)) return null;
-  return new Error(text);
+  if (SERVER_WIDE.test(message)) return new GreetingRefused(text, 'server');
+  return new GreetingRefused(text, message.startsWith('NOPERM') ? 'identity' : 'state');
 }

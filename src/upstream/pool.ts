@@ -5,12 +5,14 @@
  *        acquire                     release (nothing in flight, clean)
  *   opening ──► lent ◄────────────► idle ──(unused for a while)──► closed
  *                 └── discard (dirty, or its client left) ──► reset
+ *
+ * Who waits is denied after `holdMs`; while the upstream is suspended nobody is, and nothing is opened.
  */
-import type { Backoff } from '../base/backoff.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { FRESH_STATE, type ConnectionState, type Identity } from '../command/connection-state.js';
 import { UpstreamConnection, type ConnectionOptions, type Unsent } from './connection.js';
-import { CredentialsRefused } from './greeting.js';
+import { GreetingRefused } from './greeting.js';
+import type { Knocking } from './knocking.js';
 
 /** Who borrows. `granted` or `denied` is called once per request that was not served at once. */
 export interface LeaseHolder {
@@ -25,13 +27,22 @@ export interface LeaseHolder {
 export interface PoolOptions {
   readonly connectionFor: (identity: Identity, state: ConnectionState) => ConnectionOptions;
   readonly clock: Clock;
-  readonly backoff: Backoff;
+  readonly knocking: Knocking;
   /** Connections, whatever their state. */
   readonly maxConnections: number;
   /** How long a request waits. */
   readonly holdMs: number;
-  readonly onChange: (cause: Error | null) => void;
+  readonly onReady: () => void;
+  /** A connection is lost, or could not be made. */
+  readonly onLost: (connection: UpstreamConnection, cause: Error) => void;
+  /** Requests are about to be denied because no connection can be made. */
+  readonly onHoldExpired: (cause: Error) => void;
   readonly onDelivered: () => boolean | void;
+}
+
+interface Wanted {
+  readonly identity: Identity;
+  readonly state: ConnectionState;
 }
 
 interface Waiter {
@@ -54,12 +65,12 @@ const MATCH_DEPTH = 16;
 export class Pool {
   private readonly idle = new Map<Identity, Idle[]>();
   private readonly lent = new Map<UpstreamConnection, LeaseHolder>();
-  private readonly opening = new Map<UpstreamConnection, Identity>();
+  private readonly opening = new Map<UpstreamConnection, Wanted>();
   private waiters: Waiter[] = [];
   private check: Timer | null = null;
-  private nextAttemptAt = 0;
+  private attempt: Timer | null = null;
   private lastProblem: Error | null = null;
-  private closed = false;
+  private phase: 'open' | 'suspended' | 'closed' = 'open';
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -134,9 +145,36 @@ export class Pool {
     }
   }
 
+  /**
+   * Gives up every connection and denies those who wait; whoever asks from now on waits until `resume`, however long that
+   * takes.
+   */
+  suspend(cause: Error): void {
+    this.phase = 'suspended';
+    this.stopOpening();
+    const { waiters } = this;
+    this.waiters = [];
+    const idle = [...this.idle.values()].flat();
+    this.idle.clear();
+    for (const { connection } of idle) connection.abandon();
+    for (const connection of [...this.opening.keys(), ...this.lent.keys()]) connection.fail(cause);
+    for (const { holder } of waiters) holder.denied(cause);
+    this.options.onDelivered();
+  }
+
+  resume(): void {
+    this.phase = 'open';
+    this.lastProblem = null;
+    this.options.knocking.reset();
+    const since = this.options.clock.now();
+    this.waiters = this.waiters.map((waiter) => ({ ...waiter, since }));
+    this.openWhatIsMissing();
+  }
+
   close(): void {
-    this.closed = true;
+    this.phase = 'closed';
     this.check?.cancel();
+    this.stopOpening();
     for (const connections of this.idle.values())
       connections.forEach((idle) => idle.connection.abandon());
     for (const connection of [...this.lent.keys(), ...this.opening.keys()]) connection.abandon();
@@ -177,11 +215,19 @@ export class Pool {
     return true;
   }
 
-  /** One opening per waiter, as far as the limit and the pause after a failure allow. */
+  /** One opening per waiter, as far as the limit and the pause after a loss allow. */
   private openWhatIsMissing(): void {
-    if (this.closed || this.options.clock.now() < this.nextAttemptAt) return;
+    if (this.phase !== 'open' || this.waiters.length === 0) return;
+    const { pauseMs } = this.options.knocking;
+    if (pauseMs > 0) {
+      this.attempt ??= this.options.clock.after(pauseMs, () => {
+        this.attempt = null;
+        this.openWhatIsMissing();
+      });
+      return;
+    }
     const promised = new Map<Identity, number>();
-    for (const identity of this.opening.values())
+    for (const { identity } of this.opening.values())
       promised.set(identity, (promised.get(identity) ?? 0) + 1);
     for (const { identity, state } of this.waiters) {
       const left = promised.get(identity) ?? 0;
@@ -210,48 +256,75 @@ export class Pool {
       onDrain: (drained) => this.lent.get(drained)?.leaseDrained(),
       onDelivered: this.options.onDelivered,
     });
-    this.opening.set(connection, identity);
+    this.opening.set(connection, { identity, state });
+  }
+
+  private stopOpening(): void {
+    this.attempt?.cancel();
+    this.attempt = null;
   }
 
   private onReady(connection: UpstreamConnection): void {
     this.opening.delete(connection);
-    this.options.backoff.reset();
+    this.options.knocking.reset();
     this.lastProblem = null;
     this.lent.set(connection, NOBODY);
-    this.options.onChange(null);
+    this.options.onReady();
     this.release(connection);
   }
 
   private onLost(connection: UpstreamConnection, cause: Error, unsent: Unsent): void {
     const holder = this.lent.get(connection);
     this.lent.delete(connection);
-    const connections = this.idle.get(connection.identity);
-    if (connections !== undefined) {
-      this.idle.set(
-        connection.identity,
-        connections.filter((idle) => idle.connection !== connection),
-      );
-    }
-    if (this.opening.delete(connection)) {
-      this.lastProblem = cause;
-      this.nextAttemptAt = this.options.clock.now() + this.options.backoff.next();
-      if (cause instanceof CredentialsRefused)
-        this.deny((waiter) => waiter.identity === connection.identity, cause);
-    }
-    if (!connection.expectsClose) this.options.onChange(cause);
+    this.forgetIdle(connection);
+    if (!connection.expectsClose) this.options.knocking.lost(connection.readySinceMs);
+    const wanted = this.opening.get(connection);
+    this.opening.delete(connection);
+    if (wanted !== undefined) this.failedToOpen(wanted, cause);
+    this.options.onLost(connection, cause);
     holder?.leaseLost(cause, unsent);
+    this.openWhatIsMissing();
+  }
+
+  private failedToOpen({ identity, state }: Wanted, cause: Error): void {
+    const concerns = cause instanceof GreetingRefused ? cause.concerns : 'server';
+    if (concerns === 'server') {
+      this.lastProblem = cause;
+      return;
+    }
+    // What the upstream has against them in particular, it will have the next time too.
+    this.deny((waiter) => {
+      const isSame = concerns === 'identity' || sameState(waiter.state ?? FRESH_STATE, state);
+      return waiter.identity === identity && isSame;
+    }, cause);
+  }
+
+  private forgetIdle(connection: UpstreamConnection): void {
+    const connections = this.idle.get(connection.identity);
+    if (connections === undefined) return;
+    const kept = connections.filter((idle) => idle.connection !== connection);
+    this.idle.set(connection.identity, kept);
   }
 
   private expire(): void {
+    if (this.waiters.length === 0) {
+      this.check?.cancel();
+      this.check = null;
+      return;
+    }
     // As in a lane: a silence that is explained is waited out.
     for (const connection of this.opening.keys()) if (connection.isSilencedByOthers) return;
     const deadline = this.options.clock.now() - this.options.holdMs;
+    const isLate = this.waiters.some((waiter) => waiter.since <= deadline);
+    if (this.phase !== 'open' || !isLate) return this.openWhatIsMissing();
+    // Where all connections are lent, nothing is wrong with the upstream.
+    const isAway = this.lastProblem !== null || this.opening.size > 0;
     const cause =
       this.lastProblem ?? new Error('no connection to the upstream became free in time');
-    this.deny((waiter) => waiter.since <= deadline, cause);
-    if (this.waiters.length > 0) return this.openWhatIsMissing();
-    this.check?.cancel();
-    this.check = null;
+    if (isAway) this.options.onHoldExpired(cause);
+    // That may have ended in `suspend`.
+    if (this.phase === 'open') this.deny((waiter) => waiter.since <= deadline, cause);
+    this.openWhatIsMissing();
   }
 
   private deny(chosen: (waiter: Waiter) => boolean, cause: Error): void {

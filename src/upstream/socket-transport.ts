@@ -33,6 +33,7 @@ export function socketTransport(address: SocketAddress): Transport {
       : `${address.tls === null ? 'tcp' : 'tls'} ${address.host}:${address.port}`;
   return {
     description,
+    closeIsFinal: address.kind === 'unix',
     open: (handlers) => new SocketStream(dial(address), handlers),
   };
 }

@@ -1,22 +1,31 @@
 /**
  * The upstream as the rest of the program sees it: lanes to share, connections to borrow, and whether it is there.
- * Lanes are kept by (identity, database, protocol) and made when first needed.
+ * Decides what of all that happens to connections is a failure, and suspends and resumes them together.
  */
-import { Backoff } from '../base/backoff.js';
 import type { Transport } from '../base/byte-stream.js';
 import type { Clock, Timer } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import { FRESH_STATE, type ConnectionState, type Identity } from '../command/connection-state.js';
+import type { ErrorJudge } from '../resp/reply-framer.js';
 import {
-  TimeoutError,
+  UpstreamConnection,
+  type ConnectionEvents,
   type ConnectionKind,
   type ConnectionOptions,
   type UpstreamTraffic,
 } from './connection.js';
-import { CredentialsRefused } from './greeting.js';
+import { TimeoutError } from './deadline.js';
+import { concernsServer, failureReason, isFailure, type FailureReason } from './failure.js';
+import { FenceKeeper } from './fence-keeper.js';
+import type { Fences } from './fences.js';
+import { Knocking } from './knocking.js';
+import { LaneGroups, type LanePlace } from './lane-groups.js';
 import { Lane } from './lane.js';
 import { Pool } from './pool.js';
 import { Silence } from './silence.js';
+import { beginsWithOneOf, CANNOT_SERVE } from './unserved.js';
+
+export type { FailureReason } from './failure.js';
 
 export interface UpstreamOptions {
   readonly transport: Transport;
@@ -33,56 +42,65 @@ export interface UpstreamOptions {
   /** Lanes per (identity, database, protocol). */
   readonly sharedLanes: number;
   readonly maxPinned: number;
-  readonly onFailure: (reason: FailureReason) => void;
+  /** What was sent on a connection that was given up may still be run. Default true; false for an engine in this process. */
+  readonly isFenced?: boolean;
+  /** First words of errors that `ReplyReceiver.unserved` is asked about. Default: `CANNOT_SERVE`. */
+  readonly unservedWords?: readonly string[];
+  /** A connection could not be made, or was lost with something on it. */
+  readonly onFailure: (reason: FailureReason, cause: Error) => void;
+  /** Commands, or requests for a connection, have waited for `holdMs` and are about to be refused. May `suspend`. */
+  readonly onHoldExpired?: (cause: Error) => void;
   /** Receivers may write now: all replies of a chunk have been handed over. False: the chunk is free. */
   readonly onDelivered: () => boolean | void;
 }
 
-/** The label `reason` of `respool_upstream_failures_total`. */
-export type FailureReason = 'refused' | 'reset' | 'timeout' | 'credentials' | 'closed' | 'other';
-
 /** Name under which the shared connections appear in the upstream's CLIENT LIST. */
 const LANE_NAME = 'respool';
-/** Extra lanes of a group while others are blocked by long replies. */
-const RELIEF_LANES = 2;
-/** All lanes of all identities, databases and protocols. */
-const MAX_LANES = 1024;
-const LANE_IDLE_MS = 60_000;
 const SWEEP_MS = 1000;
-const BACKOFF = { firstMs: 50, factor: 1.5, jitter: 0.25 };
-const LONGEST_PAUSE_MS = 500;
-/** Part of the hold that a pause may take, so that a command held from its beginning still sees an attempt. */
-const PAUSE_SHARE_OF_HOLD = 0.4;
-
-interface LaneGroup {
-  readonly lanes: Lane[];
-  next: number;
-}
+/** Between two connections of a lane, and of the pool, of which the first was made and lost. */
+const LANE_PERIOD_MS = 100;
+const POOL_PERIOD_MS = 10;
+/** Connections lost together are one failure: CLIENT KILL TYPE normal is no outage, however many there were. */
+const SAME_LOSS_MS = 20;
 
 export class Upstream {
   readonly pool: Pool;
-  private readonly groups = new Map<string, LaneGroup>();
   readonly silence: Silence;
+  private readonly lanes: LaneGroups;
+  private readonly keeper: FenceKeeper;
+  private readonly unserved: ErrorJudge;
   private readonly sweeper: Timer;
-  private readonly homeKey: string;
+  private suspendedBy: Error | null = null;
   private wasReady: boolean | null = null;
   private draining = false;
+  private refusedStrangers = false;
+  private lastLossAt = -Infinity;
 
   constructor(private readonly options: UpstreamOptions) {
-    this.silence = new Silence(options.clock);
+    const { clock } = options;
+    this.silence = new Silence(clock);
+    this.keeper = new FenceKeeper(clock, () => this.readyHomeLane);
+    this.unserved = beginsWithOneOf(options.unservedWords ?? CANNOT_SERVE);
     this.pool = new Pool({
       connectionFor: (identity, state) => this.connectionOptions('pinned', identity, state),
-      clock: options.clock,
-      backoff: this.newBackoff(),
+      clock,
+      knocking: this.newKnocking(POOL_PERIOD_MS),
       maxConnections: options.maxPinned,
       holdMs: options.holdMs,
-      onChange: (cause) => cause !== null && this.noteFailure(cause),
+      onReady: () => this.noteChange(null),
+      onLost: (connection, cause) => this.lost(connection, cause),
+      onHoldExpired: (cause) => this.holdExpired(cause),
       onDelivered: options.onDelivered,
     });
-    this.sweeper = options.clock.every(SWEEP_MS, () => this.sweep());
-    const home = this.homeState;
-    this.homeKey = laneKey(options.identity, home);
-    this.lane(options.identity, home);
+    this.sweeper = clock.every(SWEEP_MS, () => this.sweep());
+    const home = { identity: options.identity, state: this.homeState };
+    this.lanes = new LaneGroups({
+      clock,
+      home,
+      sharedLanes: options.sharedLanes,
+      newLane: (identity, state, place) => this.newLane(identity, state, place),
+    });
+    this.lane(home.identity, home.state);
   }
 
   /** The state a client begins in. */
@@ -91,27 +109,37 @@ export class Upstream {
   }
   /** A shared connection stands ready. */
   get isConnected(): boolean {
-    return this.groups.get(this.homeKey)?.lanes.some((lane) => lane.isReady) ?? false;
+    return this.readyHomeLane !== null;
+  }
+  /** Nothing is sent to the upstream; see `suspend`. */
+  get isSuspended(): boolean {
+    return this.suspendedBy !== null;
+  }
+  /** Connections that were given up and may still run what they were told. */
+  get fences(): Fences {
+    return this.keeper.fences;
   }
   get laneCount(): number {
-    return this.sumLanes(() => 1);
+    return this.lanes.count;
   }
   get readyLaneCount(): number {
-    return this.sumLanes((lane) => (lane.isReady ? 1 : 0));
+    return this.lanes.sum((lane) => (lane.isReady ? 1 : 0));
   }
   get pendingBytes(): number {
-    return this.sumLanes((lane) => lane.pendingBytes);
+    return this.lanes.sum((lane) => lane.pendingBytes);
   }
   get waitingCommands(): number {
-    return this.sumLanes((lane) => lane.queuedCommands) + this.pool.waitingCount;
+    return this.lanes.sum((lane) => lane.queuedCommands) + this.pool.waitingCount;
   }
   /** Commands sent and not answered, on lanes and on lent connections. */
   get commandsInFlight(): number {
-    return this.sumLanes((lane) => lane.commandsInFlight) + this.pool.commandsInFlight;
+    return this.lanes.sum((lane) => lane.commandsInFlight) + this.pool.commandsInFlight;
   }
-  /** The upstream wants a password and the sidecar itself has none to give. */
+  /** The upstream wants a password and the sidecar itself has none to give; as it was when it was last there. */
   get refusesStrangers(): boolean {
-    return this.groups.get(this.homeKey)?.lanes.some((lane) => lane.refusesStrangers) ?? false;
+    const lane = this.readyHomeLane;
+    if (lane !== null) this.refusedStrangers = lane.refusesStrangers;
+    return this.refusedStrangers;
   }
 
   /**
@@ -119,73 +147,61 @@ export class Upstream {
    * on another lane (I4).
    */
   lane(identity: Identity, state: ConnectionState): Lane {
-    const key = laneKey(identity, state);
-    let group = this.groups.get(key);
-    if (group === undefined) {
-      group = { lanes: [], next: 0 };
-      this.groups.set(key, group);
-    }
-    const { lanes } = group;
-    const calm = lanes.filter((lane) => !lane.isCongested);
-    const most = this.options.sharedLanes + (calm.length === 0 ? RELIEF_LANES : 0);
-    const isWanted = lanes.length < most && (calm.length === 0 || group.next >= calm.length);
-    if (isWanted && (this.hasRoomBesides(group) || lanes.length === 0)) {
-      const lane = this.newLane(identity, state);
-      lanes.push(lane);
-      group.next = 0;
-      return lane;
-    }
-    const candidates = calm.length > 0 ? calm : lanes;
-    group.next = (group.next % candidates.length) + 1;
-    const lane = candidates[group.next - 1]!;
-    lane.touch();
-    return lane;
+    return this.lanes.choose(identity, state);
+  }
+
+  /**
+   * The upstream is away: gives up every connection and tells everybody who waits on one (`lose`, `refuse`, `leaseLost`,
+   * `denied`, all before this returns). Until `resume` nothing is connected, what is sent on a lane is refused at the end
+   * of its tick, and who asks for a connection waits without limit.
+   */
+  suspend(cause: Error): void {
+    if (this.suspendedBy !== null || this.draining) return;
+    this.suspendedBy = cause;
+    for (const lane of this.lanes.all) lane.suspend(cause);
+    this.pool.suspend(cause);
+    this.keeper.fences.suspend();
+    this.noteChange(cause);
+  }
+
+  /** The upstream is back: what is needed is connected at once. */
+  resume(): void {
+    if (this.suspendedBy === null) return;
+    this.suspendedBy = null;
+    this.keeper.fences.resume();
+    for (const lane of this.lanes.all) lane.resume();
+    this.pool.resume();
+  }
+
+  /** A connection of the sidecar's own beside lanes and pool, also while suspended; it is the caller's to `abandon`. */
+  openConnection(events: ConnectionEvents, state = FRESH_STATE): UpstreamConnection {
+    const options = this.connectionOptions('pinned', this.options.identity, state);
+    return new UpstreamConnection(options, events);
   }
 
   close(): void {
     this.draining = true;
     this.sweeper.cancel();
+    this.keeper.close();
     this.pool.close();
-    for (const group of this.groups.values()) group.lanes.forEach((lane) => lane.retire());
-    this.groups.clear();
+    this.lanes.close();
   }
 
-  private hasRoomBesides(group: LaneGroup): boolean {
-    return this.laneCount < MAX_LANES || this.retireIdlest(group);
-  }
-
-  /** At the limit, the lane that has been idle for longest makes room. False: all others are in use. */
-  private retireIdlest(wanted: LaneGroup): boolean {
-    const now = this.options.clock.now();
-    let idlest: { lane: Lane; group: LaneGroup; idleMs: number } | null = null;
-    for (const group of this.groups.values()) {
-      if (group === wanted || group === this.groups.get(this.homeKey)) continue;
-      for (const lane of group.lanes) {
-        const idleMs = lane.idleForMs(now);
-        if (idleMs > (idlest?.idleMs ?? 0)) idlest = { lane, group, idleMs };
-      }
-    }
-    if (idlest === null) return false;
-    this.retire(idlest.lane, idlest.group);
-    return true;
-  }
-
-  private retire(lane: Lane, group: LaneGroup): void {
-    lane.retire();
-    group.lanes.splice(group.lanes.indexOf(lane), 1);
-  }
-
-  private newLane(identity: Identity, state: ConnectionState): Lane {
+  private newLane(identity: Identity, state: ConnectionState, place: LanePlace): Lane {
     // Under a client's own rights nothing is said that the client did not ask for (I8; ACL LOG would show it).
     const name = identity === this.options.identity ? LANE_NAME : '';
     const laneState = { ...FRESH_STATE, db: state.db, resp: state.resp, name };
     return new Lane({
       connection: this.connectionOptions('shared', identity, laneState),
       clock: this.options.clock,
-      backoff: this.newBackoff(),
-      eager: laneKey(identity, state) === this.homeKey,
+      knocking: this.newKnocking(LANE_PERIOD_MS),
+      // One lane knocks for all; the others follow when it is let in.
+      eager: place === 'first at home',
       holdMs: this.options.holdMs,
-      onChange: (_, cause) => this.noteChange(cause),
+      suspendedBy: this.suspendedBy,
+      onReady: () => (place === 'elsewhere' ? undefined : this.homeIsReady()),
+      onLost: (connection, cause) => this.lost(connection, cause),
+      onHoldExpired: (cause) => this.holdExpired(cause),
       onDelivered: this.options.onDelivered,
     });
   }
@@ -195,8 +211,11 @@ export class Upstream {
     identity: Identity,
     state: ConnectionState,
   ): ConnectionOptions {
-    const { transport, clock, traffic, timeoutMs, slowTimeoutMs } = this.options;
-    const { silence } = this;
+    const { transport, clock, traffic, timeoutMs, slowTimeoutMs, isFenced } = this.options;
+    const { silence, unserved } = this;
+    // Under a client's own rights its connection is not asked for its id (I8), and so cannot be fenced.
+    const isOwn = identity === this.options.identity;
+    const fences = isOwn && isFenced !== false ? this.keeper.fences : null;
     return {
       kind,
       transport,
@@ -207,21 +226,45 @@ export class Upstream {
       timeoutMs,
       slowTimeoutMs,
       silence,
+      fences,
+      unserved,
     };
   }
 
-  private newBackoff(): Backoff {
-    const { holdMs, random } = this.options;
-    const maxMs = Math.max(
-      BACKOFF.firstMs,
-      Math.min(LONGEST_PAUSE_MS, holdMs * PAUSE_SHARE_OF_HOLD),
-    );
-    return new Backoff({ ...BACKOFF, maxMs, random });
+  private newKnocking(leastPeriodMs: number): Knocking {
+    const { clock, holdMs, random } = this.options;
+    return new Knocking({ clock, holdMs, random, leastPeriodMs });
+  }
+
+  private homeIsReady(): void {
+    this.noteChange(null);
+    this.keeper.work();
+    for (const lane of this.lanes.atHome) lane.wake();
+  }
+
+  private lost(connection: UpstreamConnection, cause: Error): void {
+    this.noteChange(cause);
+    const { expectsClose, wasBusy, readySinceMs } = connection;
+    const wasReady = readySinceMs !== null;
+    const isOwn = connection.identity === this.options.identity;
+    if (this.draining || this.isSuspended) return;
+    if (!isFailure({ cause, expectsClose, wasReady, wasBusy, isOwn })) return;
+    const now = this.options.clock.now();
+    if (wasReady && !(cause instanceof TimeoutError)) {
+      const isSameLoss = now - this.lastLossAt < SAME_LOSS_MS;
+      this.lastLossAt = now;
+      if (isSameLoss) return;
+    }
+    this.options.onFailure(failureReason(cause), cause);
+  }
+
+  private holdExpired(cause: Error): void {
+    const isAway = !this.draining && !this.isSuspended && concernsServer(cause);
+    if (isAway) this.options.onHoldExpired?.(cause);
   }
 
   /** One line per change of the whole, not one per lane and attempt. */
   private noteChange(cause: Error | null): void {
-    if (cause !== null) this.noteFailure(cause);
     const ready = this.isConnected;
     if (this.draining || ready === this.wasReady) return;
     const upstream = this.options.transport.description;
@@ -230,38 +273,12 @@ export class Upstream {
     this.wasReady = ready;
   }
 
-  private noteFailure(cause: Error): void {
-    if (!this.draining) this.options.onFailure(failureReason(cause));
-  }
-
   private sweep(): void {
     this.pool.sweep();
-    const now = this.options.clock.now();
-    for (const [key, group] of this.groups) {
-      if (key === this.homeKey) continue;
-      const idle = group.lanes.filter((lane) => lane.idleForMs(now) > LANE_IDLE_MS);
-      for (const lane of idle) this.retire(lane, group);
-      if (group.lanes.length === 0) this.groups.delete(key);
-    }
+    this.lanes.sweep();
   }
 
-  private sumLanes(of: (lane: Lane) => number): number {
-    let sum = 0;
-    for (const group of this.groups.values()) for (const lane of group.lanes) sum += of(lane);
-    return sum;
+  private get readyHomeLane(): Lane | null {
+    return this.lanes.atHome.find((lane) => lane.isReady) ?? null;
   }
-}
-
-function laneKey(identity: Identity, state: ConnectionState): string {
-  return `${identity.id}/${state.db}/${state.resp}`;
-}
-
-function failureReason(cause: Error): FailureReason {
-  if (cause instanceof TimeoutError) return 'timeout';
-  if (cause instanceof CredentialsRefused) return 'credentials';
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'refused';
-  if (code === 'ECONNRESET' || code === 'EPIPE') return 'reset';
-  if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'timeout';
-  return cause.message.includes('closed') ? 'closed' : 'other';
 }

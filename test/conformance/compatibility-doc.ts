@@ -28,8 +28,9 @@ on purpose it finds them: otherwise it would prove nothing.
 
 const ADDED = `## Added
 
-Errors of its own begin with \`-UNAVAILABLE\` or
-\`-UNKNOWNOUTCOME\` and appear only while the upstream is away or was lost in the middle of a command.
+The command \`RESPOOL\` and the section \`# Respool\` of INFO, for operators. Errors of its own begin with
+\`-UNAVAILABLE\` or \`-UNKNOWNOUTCOME\` and appear only while the upstream is away, cannot serve, or was lost in the
+middle of a command. What else an outage changes is in [what-clients-notice.md](what-clients-notice.md).
 `;
 
 /** The whole text of docs/compatibility.md. */

@@ -1,5 +1,6 @@
 /** Notes what became of commands: the replies as they came, or how they were lost. */
 import type { ReplyReceiver, TunnelReceiver } from '../../src/upstream/receiver.js';
+import { commandsIn } from './fake-transport.js';
 
 export class RecordingReceiver implements ReplyReceiver, TunnelReceiver {
   /** `3: +OK…`, `lost 2`, `lost 1 in its middle`, `refused 1`, `tunnel: …`, `tunnel closed`. */
@@ -8,6 +9,8 @@ export class RecordingReceiver implements ReplyReceiver, TunnelReceiver {
   bytes = '';
   replies = 0;
   cause: Error | null = null;
+  /** What came back with each loss and refusal: commands as words, or null where they were not kept. */
+  readonly returned: (string[] | null)[] = [];
   /** Called with each event, for what a receiver does in return. */
   onEvent: () => void = () => undefined;
 
@@ -16,12 +19,14 @@ export class RecordingReceiver implements ReplyReceiver, TunnelReceiver {
     this.replies += completed;
     this.#note(`${completed}: ${visible(chunk.subarray(start, end))}`);
   }
-  lose(count: number, midReply: boolean, cause: Error): void {
+  lose(count: number, midReply: boolean, cause: Error, requests: Buffer | null): void {
     this.cause = cause;
+    this.returned.push(requests === null ? null : commandsIn(requests));
     this.#note(midReply ? `lost ${count} in its middle` : `lost ${count}`);
   }
-  refuse(count: number, cause: Error): void {
+  refuse(count: number, cause: Error, requests: Buffer | null): void {
     this.cause = cause;
+    this.returned.push(requests === null ? null : commandsIn(requests));
     this.#note(`refused ${count}`);
   }
   tunnelled(chunk: Buffer): void {

@@ -6,6 +6,7 @@ import {
   type Identity,
 } from '../../src/command/connection-state.js';
 import { encodeCommand } from '../../src/resp/encoder.js';
+import type { ErrorJudge } from '../../src/resp/reply-framer.js';
 import {
   UpstreamConnection,
   type ConnectionKind,
@@ -13,6 +14,7 @@ import {
   type Unsent,
   type UpstreamTraffic,
 } from '../../src/upstream/connection.js';
+import type { FenceRegister } from '../../src/upstream/fences.js';
 import { PROMPT, type Patience } from '../../src/upstream/in-flight.js';
 import type { ReplyReceiver } from '../../src/upstream/receiver.js';
 import { Silence } from '../../src/upstream/silence.js';
@@ -38,6 +40,8 @@ export interface TestConnectionOptions {
   timeoutMs?: number;
   slowTimeoutMs?: number;
   transport?: FakeTransport;
+  fences?: FenceRegister;
+  unserved?: ErrorJudge;
 }
 
 /** Options of a connection over fakes, for what makes connections itself. */
@@ -73,7 +77,7 @@ export class TestConnection {
   constructor(options: TestConnectionOptions = {}) {
     this.clock = options.clock ?? new FakeClock();
     this.silence = options.silence ?? new Silence(this.clock);
-    const transport = new FakeTransport();
+    const transport = options.transport ?? new FakeTransport();
     const { clock, silence, traffic } = this;
     this.connection = new UpstreamConnection(
       { ...connectionOptions({ ...options, clock, silence, transport }), traffic },

@@ -1,6 +1,5 @@
 /** A pool of upstream connections over fakes, and those who borrow from it. */
 import assert from 'node:assert/strict';
-import { Backoff } from '../../src/base/backoff.js';
 import {
   FRESH_STATE,
   IdentityRegister,
@@ -8,6 +7,7 @@ import {
   type Identity,
 } from '../../src/command/connection-state.js';
 import type { Unsent, UpstreamConnection } from '../../src/upstream/connection.js';
+import { Knocking } from '../../src/upstream/knocking.js';
 import { Pool, type LeaseHolder } from '../../src/upstream/pool.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeTransport } from './fake-transport.js';
@@ -41,7 +41,10 @@ export class TestPool {
   readonly clock = new FakeClock();
   readonly transport = new FakeTransport();
   readonly identities = new IdentityRegister();
+  /** `ready`, why a connection was lost, `hold expired: <why>`. */
   readonly changes: string[] = [];
+  /** What is done about it. */
+  onHoldExpired: () => void = () => undefined;
   readonly pool: Pool;
   readonly nobody = this.identities.identityOf(null);
   readonly ann = this.identities.identityOf({ user: 'ann', password: 'pw' });
@@ -52,10 +55,15 @@ export class TestPool {
       connectionFor: (identity, state) =>
         connectionOptions({ clock, transport, identity, state, kind: 'pinned' }),
       clock,
-      backoff: new Backoff({ firstMs: 100, maxMs: 1000, factor: 2, jitter: 0, random: () => 0 }),
+      knocking: new Knocking({ clock, random: () => 0.5, holdMs: HOLD_MS, leastPeriodMs: 10 }),
       maxConnections,
       holdMs: HOLD_MS,
-      onChange: (cause) => this.changes.push(cause === null ? 'ready' : cause.message),
+      onReady: () => this.changes.push('ready'),
+      onLost: (_, cause) => this.changes.push(cause.message),
+      onHoldExpired: (cause) => {
+        this.changes.push(`hold expired: ${cause.message}`);
+        this.onHoldExpired();
+      },
       onDelivered: () => undefined,
     });
   }

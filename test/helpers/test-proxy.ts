@@ -3,8 +3,9 @@
  * still. The test plays both ends: what clients send, and what the upstream says.
  */
 import { silentLogger } from '../../src/base/logger.js';
-import { IdentityRegister } from '../../src/command/connection-state.js';
+import { IdentityRegister, type Identity } from '../../src/command/connection-state.js';
 import { Outbox } from '../../src/downstream/outbox.js';
+import type { Backend } from '../../src/proxy/backend.js';
 import type { ProxyContext } from '../../src/proxy/context.js';
 import { Dispatcher } from '../../src/proxy/dispatcher.js';
 import { Observer } from '../../src/proxy/observer.js';
@@ -13,12 +14,20 @@ import { Upstream } from '../../src/upstream/upstream.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeTransport, type FakeStream } from './fake-transport.js';
 import { encodeCommand } from './raw-client.js';
+import { STATUS_HEALTHY } from './sample-status.js';
 import { TestClient, turn } from './test-client.js';
+import { TestOutage } from './test-outage.js';
 
 export const HOLD_MS = 1000;
+/** A lane that was lost right after it was made is made again no sooner. */
+const REMADE_WITHIN_MS = 110;
 
 export interface TestProxyOptions {
   password?: string;
+  /** The sidecar's own credentials; none, usually. */
+  credentials?: Identity['credentials'];
+  /** Connections ask for their ids, and lost ones are killed before anything is said again. Default: false. */
+  isFenced?: boolean;
 }
 
 export class TestProxy {
@@ -26,13 +35,18 @@ export class TestProxy {
   readonly outbox = new Outbox(this.clock);
   readonly transport = new FakeTransport();
   readonly observer = new Observer();
+  readonly identities = new IdentityRegister();
   readonly upstream: Upstream;
+  readonly outage: TestOutage;
   readonly #context: ProxyContext;
+  readonly #dispatchers = new Set<Dispatcher>();
+  readonly #isFenced: boolean;
+  #lanes = 0;
 
-  constructor({ password }: TestProxyOptions = {}) {
-    const { clock, transport, observer, outbox } = this;
-    const identities = new IdentityRegister();
-    const identity = identities.identityOf(null);
+  constructor({ password, credentials = null, isFenced = false }: TestProxyOptions = {}) {
+    this.#isFenced = isFenced;
+    const { clock, transport, observer, outbox, identities } = this;
+    const identity = identities.identityOf(credentials);
     this.upstream = new Upstream({
       transport,
       identity,
@@ -46,23 +60,32 @@ export class TestProxy {
       holdMs: HOLD_MS,
       sharedLanes: 1,
       maxPinned: 10,
+      isFenced,
       onFailure: () => undefined,
       onDelivered: () => outbox.flush(),
+    });
+    this.outage = new TestOutage({
+      clock,
+      outbox,
+      identities,
+      identity,
+      fences: () => this.upstream.fences,
+      modeChanged: () => this.#dispatchers.forEach((dispatcher) => dispatcher.modeChanged()),
     });
     this.#context = {
       clock,
       observer,
-      pool: this.upstream.pool,
-      silence: this.upstream.silence,
+      upstream: this.#backend(),
+      outage: this.outage,
       password: password === undefined ? null : Buffer.from(password),
+      control: { status: () => STATUS_HEALTHY, outage: null },
       upstreamTimeoutMs: 2000,
       newSession: () => new Session(identity, this.upstream.homeState, identities),
-      laneFor: (session) => this.upstream.lane(session.identity, session.state),
       isStranger: (one) => one.credentials === null && this.upstream.refusesStrangers,
       refusal: () => null,
       filterPassing: (passes) => passes,
       lingers: () => undefined,
-      left: () => undefined,
+      left: (client) => this.#dispatchers.delete(client as Dispatcher),
     };
   }
 
@@ -77,14 +100,80 @@ export class TestProxy {
 
   /** The home lane is connected and has got its name. */
   connected(): this {
-    this.lane.open();
-    this.lane.say('+OK\r\n');
-    this.lane.sent();
+    this.#greet(this.lane.open());
+    return this;
+  }
+
+  /** A lost connection has been made again: opened, and told what waited for it. Returns its stream. */
+  remade(): FakeStream {
+    const before = this.transport.streams.length;
+    this.clock.advance(REMADE_WITHIN_MS);
+    const stream = this.transport.streams[before] ?? this.transport.last;
+    stream.open();
+    this.clock.endTick();
+    return stream;
+  }
+
+  /** The same of the home lane, which says its name first. */
+  remadeLane(): FakeStream {
+    const stream = this.remade();
+    this.#greet(stream);
+    this.clock.endTick();
+    return stream;
+  }
+
+  /** The upstream is away: its connections are given up, and the outage store stands in for it. */
+  begin(): this {
+    this.outage.startStore();
+    this.outage.enter('outage');
+    this.upstream.suspend(new Error('gone'));
+    this.clock.endTick();
+    return this;
+  }
+
+  /** It is back; what the journal holds is on its way to it. */
+  returned(): this {
+    const before = this.transport.streams.length;
+    this.upstream.resume();
+    this.outage.enter('replaying');
+    this.clock.endTick();
+    this.#greet(this.transport.streams[before]!.open());
+    return this;
+  }
+
+  /** It has everything: commands go through again, and the store ends. */
+  end(): this {
+    this.outage.enter('through');
+    this.outage.endStore();
+    this.clock.endTick();
     return this;
   }
 
   client(): ProxyClient {
-    return new ProxyClient(this, this.#context);
+    const handlerFor = (connection: TestClient['connection']): Dispatcher => {
+      const dispatcher = new Dispatcher(connection, this.#context);
+      this.#dispatchers.add(dispatcher);
+      return dispatcher;
+    };
+    return new ProxyClient(this, handlerFor);
+  }
+
+  /** Answers what a lane says first: its name, and what the upstream calls it, `id=1 addr=lane:1`. */
+  #greet(lane: FakeStream): void {
+    this.#lanes += 1;
+    const info = `id=${this.#lanes} addr=lane:${this.#lanes}`;
+    lane.sent();
+    lane.say(`+OK\r\n${this.#isFenced ? `$${info.length}\r\n${info}\r\n` : ''}`);
+  }
+
+  #backend(): Backend {
+    const { upstream } = this;
+    return {
+      pool: upstream.pool,
+      silence: upstream.silence,
+      laneFor: (session) => upstream.lane(session.identity, session.state),
+      identityOf: (session) => session.identity,
+    };
   }
 }
 
@@ -94,11 +183,9 @@ export class ProxyClient {
 
   constructor(
     private readonly proxy: TestProxy,
-    context: ProxyContext,
+    handlerFor: (connection: TestClient['connection']) => Dispatcher,
   ) {
     const { clock, outbox } = proxy;
-    const handlerFor = (connection: TestClient['connection']): Dispatcher =>
-      new Dispatcher(connection, context);
     this.#end = new TestClient({ clock, outbox, handlerFor }).reading();
   }
 
@@ -145,3 +232,6 @@ export class ProxyClient {
     await turn();
   }
 }
+
+/** For `TestOutage.serves`: the upstream is what it is, and always was. */
+export const NEVER_SERVED = (): boolean => false;

@@ -4,13 +4,14 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { createAdminServer, type AdminServerOptions } from '../../src/metrics/admin-server.js';
-import type { SidecarStatus } from '../../src/proxy/status.js';
+import { NEVER_AWAY, type SidecarStatus } from '../../src/proxy/status.js';
 
 const STATUS: SidecarStatus = {
   version: '1.2.3',
   uptimeSeconds: 1,
   condition: 'healthy',
   upstream: { url: 'embedded:', connected: true, lanes: 1 },
+  ...NEVER_AWAY,
   clients: { connected: 0, pinned: 0 },
 };
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { replaceBlock } from '../../bench/readme.js';
 import { median } from '../../bench/turns.js';
 import { run } from '../helpers/child-process.js';
-import { projectRoot } from '../helpers/project.js';
+import { mainFile, projectRoot } from '../helpers/project.js';
 
 const BENCH = fileURLToPath(new URL('../../bench/run.js', import.meta.url));
 
@@ -59,6 +59,40 @@ test('the embedded engine is compared with a redis-server', async () => {
       assertNumbers(rows.get(`${load} ${target}`), `${load} ${target}`);
     }
   }
+});
+
+test('what goes through in an outage is compared with a redis-server that waits for the same disk', async () => {
+  const rows = await rowsOf('--only', 'outage-writes,outage-reads');
+  const writers = ['AOF always', 'journal always', 'AOF everysec', 'journal everysec'];
+  const names = ['P=1 SET', 'P=16 SET', 'P=1 LPUSH', 'P=16 LPUSH', '64 clients SET'].flatMap(
+    (load) => writers.map((target) => `${load} ${target}`),
+  );
+  for (const load of ['P=1 GET', 'P=16 GET']) names.push(`${load} direct`, `${load} outage store`);
+  for (const name of names) assertNumbers(rows.get(name), name);
+  assert.equal([...rows.keys()].filter((name) => name.startsWith('outage')).length, 8);
+});
+
+test('replay and the switches into and out of an outage are timed', async () => {
+  const rows = await rowsOf('--only', 'replay,switch');
+  const names = ['SETs', 'a mix'].flatMap((what) => [
+    `${what}, redis-cli --pipe`,
+    `${what}, replay`,
+  ]);
+  names.push('kill -9 → breaker open', 'kill -9 → first buffered write acknowledged');
+  for (const name of [...names, 'Redis answers → healthy']) assertNumbers(rows.get(name), name);
+});
+
+test('two builds are compared while all is well, and not without a second one', async () => {
+  const rows = await rowsOf('--only', 'idle', '--compare', mainFile());
+  for (const load of ['P=1 SET', 'P=1 GET', 'P=16 SET', 'P=16 GET']) {
+    for (const target of ['direct', 'respool', 'other build']) {
+      assertNumbers(rows.get(`${load} ${target}`), `${load} ${target}`);
+    }
+  }
+  assert.equal([...rows.keys()].filter((name) => name.startsWith('idle')).length, 8);
+  const { code, stderr } = await run(process.execPath, [BENCH, '--only', 'idle']);
+  assert.equal(code, 1);
+  assert.match(stderr, /"idle" compares two builds/);
 });
 
 test('an unknown scenario is refused by name', async () => {

@@ -4,7 +4,7 @@
  * would run it: same command line, same environment, the same unprivileged user.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ManagedProcess, run, temporaryDirectory } from '../helpers/child-process.js';
@@ -54,13 +54,17 @@ test('the image runs as an unprivileged numeric user, without a shell and withou
   assert.deepEqual(textsOf(image, 'EXPOSE'), ['6380 9380']);
 });
 
+test('the image keeps its journal on its volume', () => {
+  assert.equal(parseEnv(textsOf(image, 'ENV').join(' ')).RESPOOL_JOURNAL_DIR, volume);
+});
+
 test('the staged image serves, is healthy, and drains on its stop signal', async (t) => {
   const root = await stageImage(t);
   for (const absent of ['src', 'node_modules/typescript', 'node_modules/eslint']) {
     assert.equal(existsSync(join(root, 'app', absent)), false, `${absent} is in the image`);
   }
 
-  const [port = 0, adminPort = 0] = await freePorts(2);
+  const [port = 0, adminPort = 0, redisPort = 0] = await freePorts(3);
   const env = {
     PATH: process.env.PATH,
     ...parseEnv(textsOf(image, 'ENV').join(' ')),
@@ -68,11 +72,7 @@ test('the staged image serves, is healthy, and drains on its stop signal', async
     RESPOOL_LISTEN: `127.0.0.1:${port}`,
     RESPOOL_ADMIN: `127.0.0.1:${adminPort}`,
   };
-  const [program, ...args] = parseExecForm(textsOf(image, 'ENTRYPOINT')[0] ?? '');
-  assert.equal(program, 'node');
-  const cwd = join(root, 'app');
-  const sidecar = new ManagedProcess({ file: process.execPath, args, cwd, env, ...ownerId });
-  t.after(() => sidecar.stopSoon());
+  const sidecar = runImage(t, root, env);
 
   const [node, ...check] = parseExecForm(textsOf(image, 'HEALTHCHECK')[0] ?? '');
   assert.equal(node, 'node');
@@ -89,7 +89,27 @@ test('the staged image serves, is healthy, and drains on its stop signal', async
 
   assert.equal(await sidecar.stop('SIGTERM'), 0, sidecar.output());
   assert.equal(await health(), 1, 'the health check fails when nothing runs');
+
+  // The image's user may write to its volume, where a sidecar whose Redis is away puts what it accepts.
+  const alone = runImage(t, root, { ...env, RESPOOL_UPSTREAM: `redis://127.0.0.1:${redisPort}` });
+  await eventually('a write is accepted without Redis', async () => {
+    assert.equal((await cli('SET', 'greeting', 'hello')).stdout, 'OK\n', alone.output());
+    return true;
+  });
+  assert.equal(await alone.stop('SIGTERM'), 0, alone.output());
+  const kept = readdirSync(join(root, volume)).filter((name) => name.endsWith('.journal'));
+  assert.equal(kept.length, 1);
 });
+
+/** Runs what the image runs, as its user. */
+function runImage(t: TestContext, root: string, env: NodeJS.ProcessEnv): ManagedProcess {
+  const [program, ...args] = parseExecForm(textsOf(image!, 'ENTRYPOINT')[0] ?? '');
+  assert.equal(program, 'node');
+  const cwd = join(root, 'app');
+  const sidecar = new ManagedProcess({ file: process.execPath, args, cwd, env, ...ownerId });
+  t.after(() => sidecar.stopSoon());
+  return sidecar;
+}
 
 /** Does what the Dockerfile says, each stage in a directory of its own; returns the last one's. */
 async function stageImage(t: TestContext): Promise<string> {

@@ -44,7 +44,7 @@ test('an upstream whose authority is not trusted is refused with a clear error',
   });
   const client = await connectRaw(sidecar.port);
   const answer = await eventually('the reason is known', async () => {
-    const text = await client.ask('SET', 'k', 'v');
+    const text = await client.ask('INCR', 'n');
     return /certificate/i.test(text) && text;
   });
   assert.match(answer, /^-UNAVAILABLE [^\r\n]*certificate[^\r\n]*\r\n$/i);
@@ -70,7 +70,7 @@ test('an upstream that wants a client certificate is not reached without one, an
   });
   const client = await connectRaw(sidecar.port);
   const answer = await eventually('the reason is known', async () => {
-    const text = await client.ask('SET', 'k', 'v');
+    const text = await client.ask('INCR', 'n');
     return /certificate/i.test(text) && text;
   });
   assert.match(answer, /^-UNAVAILABLE /);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { status } from '../../src/cli/status.js';
 import { createAdminServer } from '../../src/metrics/admin-server.js';
+import { STATUS_IN_OUTAGE } from '../helpers/sample-status.js';
 import { freePorts } from '../helpers/ports.js';
 
 /** What `status` printed, and a way to stop it as Ctrl-C does. */
@@ -27,11 +28,8 @@ test('status asks the admin server and prints what it says, once or again and ag
     address: { host: '127.0.0.1', port: 0 },
     isReady: () => true,
     status: () => ({
-      version: '1.2.3',
+      ...STATUS_IN_OUTAGE,
       uptimeSeconds: (asked += 1),
-      condition: 'holding',
-      upstream: { url: 'redis://h:1', connected: false, lanes: 0 },
-      clients: { connected: 4, pinned: 0 },
     }),
     metrics: { contentType: 'x', exposition: () => Promise.resolve('') },
   });
@@ -44,7 +42,7 @@ test('status asks the admin server and prints what it says, once or again and ag
   assert.equal(await status(once, { kind: 'tcp', host: '0.0.0.0', port }, false), 0);
   assert.match(
     once.out,
-    /^respool +1\.2\.3, holding, up 1s\nupstream +redis:\/\/h:1, not connected/,
+    /^respool +1\.2\.3, outage, up 1s\nupstream +redis:\/\/:\*\*\*@h:6379, not connected/,
   );
 
   const watching = new Terminal();

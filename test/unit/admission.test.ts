@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OutageRules } from '../../src/command/rules.js';
 import { COMMAND_NAMES, COMMANDS } from '../../src/command/table.js';
 import { Admission, patienceOf } from '../../src/proxy/admission.js';
 import { FlightWindow } from '../../src/proxy/flight-window.js';
@@ -84,6 +85,28 @@ test('a command that nobody knows is not admitted where others could be disturbe
     assert.ok(!admission.admits(0), position);
   }
   assert.equal(COMMANDS[0]!.name, 'other');
+});
+
+test('in an outage plain reads are admitted and counted by themselves, and no writes', () => {
+  const { admission, counted } = newAdmission();
+  const [SET, PUBLISH] = ['set', 'publish'].map((name) => COMMAND_NAMES.indexOf(name));
+  admission.moveToOutage('shared', new OutageRules([]));
+  assert.deepEqual(
+    [GET, SET!, PUBLISH!, EVAL, MULTI].map((id) => admission.admits(id)),
+    [true, false, false, false, false],
+  );
+  assert.equal(counted(GET, 'outage'), 1);
+  admission.moveToOutage('locked', new OutageRules([]));
+  assert.ok(!admission.admits(GET));
+  admission.moveTo('shared');
+  assert.ok(admission.admits(SET!));
+});
+
+test('where there are rules nobody looks away in an outage', () => {
+  const { admission } = newAdmission();
+  const rules = new OutageRules([{ command: null, prefix: 'lock:', class: 'refuse' }]);
+  admission.moveToOutage('shared', rules);
+  assert.ok(!admission.admits(GET));
 });
 
 /** The window after `count` replies of `bytes` each. */

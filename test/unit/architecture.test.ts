@@ -14,6 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['resp'],
   ['command'],
   ['session', 'script', 'breaker', 'upstream', 'embedded', 'journal', 'cache', 'downstream'],
+  ['outage'],
   ['proxy'],
   ['metrics', 'config'],
   ['sidecar'],
@@ -56,6 +57,17 @@ const GLOBALS_ELSEWHERE: readonly Exception[] = [];
 
 /** Files that open or accept connections away from the folders for it. */
 const SOCKETS_ELSEWHERE: readonly Exception[] = [
+  {
+    file: 'journal/lock.ts',
+    uses: 'connect of node:net',
+    because:
+      'asks whether another sidecar still holds the directory: its kernel answers even while it is stopped',
+  },
+  {
+    file: 'journal/lock.ts',
+    uses: 'createServer of node:net',
+    because: 'holds the directory by listening in it; whoever connects is hung up on',
+  },
   {
     file: 'downstream/listener.ts',
     uses: 'connect of node:net',

@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import type { CliHost, Output, Startable } from '../../src/cli/host.js';
 import { runCli } from '../../src/cli/run.js';
 import { formatStatus } from '../../src/cli/status.js';
+import { NEVER_AWAY } from '../../src/proxy/status.js';
+import { STATUS_HEALTHY, STATUS_IN_OUTAGE } from '../helpers/sample-status.js';
 import { systemClock } from '../../src/base/clock.js';
+import type { OutageRules } from '../../src/command/rules.js';
 import { VERSION } from '../../src/base/version.js';
 import type { Config } from '../../src/config/config.js';
 import { OPTION_NAMES, mayBeGivenIn, optionOf } from '../../src/config/options.js';
@@ -25,16 +28,23 @@ class Process implements CliHost {
   readonly sleep = (): Promise<void> => Promise.resolve();
   config: Config | null = null;
   signal: (signal: string) => void = () => {};
+  reload: () => void = () => {};
+  readonly files = new Map<string, string>();
 
   constructor(
     readonly argv: readonly string[],
     readonly env: Readonly<Record<string, string>> = {},
-    readonly sidecar: Startable = { start: never, drain: never },
+    readonly sidecar: Startable = runningFor({}),
     readonly dialUpstream: CliHost['dialUpstream'] = () => Promise.resolve('PONG'),
   ) {}
 
-  readonly readFile = (): string => {
-    throw new Error('ENOENT');
+  readonly readFile = (path: string): string => {
+    const text = this.files.get(path);
+    if (text === undefined) throw new Error('ENOENT');
+    return text;
+  };
+  readonly onReloadSignal = (handler: () => void): void => {
+    this.reload = handler;
   };
   readonly onStopSignal = (handler: (signal: string) => void): void => {
     this.signal = handler;
@@ -43,6 +53,11 @@ class Process implements CliHost {
     this.config = config;
     return this.sidecar;
   };
+}
+
+/** A sidecar that starts and drains when it is told how, and otherwise never does. */
+function runningFor(parts: Partial<Startable>): Startable {
+  return { start: never, drain: never, useRules: () => {}, ...parts };
 }
 
 function never(): Promise<never> {
@@ -140,7 +155,7 @@ test('check exits 1 when the upstream cannot be reached', async () => {
 
 test('a sidecar that cannot start is one line and exit code 1', async () => {
   const start = (): Promise<void> => Promise.reject(new Error('127.0.0.1:6380 is in use'));
-  const program = new Process([], {}, { start, drain: never });
+  const program = new Process([], {}, runningFor({ start }));
   assert.equal(await runCli(program), 1);
   assert.equal(program.stderr.text, 'respool: 127.0.0.1:6380 is in use\n');
 });
@@ -148,10 +163,10 @@ test('a sidecar that cannot start is one line and exit code 1', async () => {
 test('the first signal drains and exits 0', async () => {
   let drained = 0;
   let finish = (): void => {};
-  const sidecar: Startable = {
+  const sidecar = runningFor({
     start: () => Promise.resolve(),
     drain: () => new Promise((resolve) => ((drained += 1), (finish = resolve))),
-  };
+  });
   const program = new Process(['--log-level', 'error'], {}, sidecar);
   const exit = runCli(program);
   await settle();
@@ -164,7 +179,7 @@ test('the first signal drains and exits 0', async () => {
 
 test('a second signal exits now, with 1, also while starting', async () => {
   for (const start of [never, (): Promise<void> => Promise.resolve()]) {
-    const program = new Process([], {}, { start, drain: never });
+    const program = new Process([], {}, runningFor({ start }));
     const exit = runCli(program);
     await settle();
     program.signal('SIGINT');
@@ -175,12 +190,32 @@ test('a second signal exits now, with 1, also while starting', async () => {
 
 test('a drain that fails is logged and exits 1', async () => {
   const drain = (): Promise<void> => Promise.reject(new Error('cannot'));
-  const program = new Process([], {}, { start: never, drain });
+  const program = new Process([], {}, runningFor({ drain }));
   const exit = runCli(program);
   await settle();
   program.signal('SIGTERM');
   assert.equal(await exit, 1);
   assert.match(program.stdout.text, /"event":"draining failed","error":"Error: cannot"/);
+});
+
+test('SIGHUP reads the rules again; a file with mistakes changes nothing', async () => {
+  const used: OutageRules[] = [];
+  const sidecar = runningFor({ useRules: (rules) => void used.push(rules) });
+  const program = new Process(['--rules', 'rules.yaml'], {}, sidecar);
+  program.files.set('rules.yaml', '- {command: incr, class: buffer}');
+  void runCli(program);
+  await settle();
+  program.files.set('rules.yaml', '- {command: incr, class: maybe}');
+  program.reload();
+  assert.equal(used.length, 0);
+  assert.match(program.stdout.text, /"error".*the rules stay as they were.*maybe/);
+  program.files.set('rules.yaml', "- {prefix: 'lock:', class: refuse}");
+  program.reload();
+  assert.equal(used.length, 1);
+  assert.ok(!used[0]!.isEmpty);
+  program.files.delete('rules.yaml');
+  program.reload();
+  assert.equal(used.length, 1);
 });
 
 test('warnings about the configuration are in the log', async () => {
@@ -197,17 +232,42 @@ test('status without an admin address says so', async () => {
 });
 
 test('status is a few lines for people', () => {
-  const status = {
-    version: '1.2.3',
-    uptimeSeconds: 7265.4,
-    condition: 'healthy',
-    upstream: { url: 'redis://:***@h:6379', connected: true, lanes: 2 },
-    clients: { connected: 12, pinned: 1 },
-  } as const;
   assert.equal(
-    formatStatus(status),
+    formatStatus(STATUS_HEALTHY),
     'respool   1.2.3, healthy, up 2h 1m\n' +
       'upstream  redis://:***@h:6379, connected, 2 lanes\n' +
+      'breaker   closed\n' +
+      'journal   empty, on disk\n' +
+      'replay    idle, 0 replayed since the start\n' +
       'clients   12 connected, 1 pinned\n',
   );
+  assert.equal(
+    formatStatus(STATUS_IN_OUTAGE),
+    'respool   1.2.3, outage, up 2h 1m\n' +
+      'upstream  redis://:***@h:6379, not connected, 0 lanes\n' +
+      'breaker   open, left closed 1m 1s ago, next probe in 2.3s, 5 failures, ' +
+      'last cause: connect ECONNREFUSED 127.0.0.1:6379\n' +
+      'journal   1200 records waiting, 3.4 MB of 256.0 MB, the oldest 1m 0s old, 1 dead letter, on disk\n' +
+      'replay    idle, 1200 to go, 34 replayed since the start\n' +
+      'clients   12 connected, 1 pinned\n',
+  );
+});
+
+test('status names what an operator did, and what a journal is not', () => {
+  const { breaker, journal, replay } = STATUS_IN_OUTAGE;
+  const held = formatStatus({
+    ...STATUS_IN_OUTAGE,
+    breaker: { ...breaker, forced: 'open', nextProbeInSeconds: null, consecutiveFailures: 1 },
+    journal: { ...journal, records: 1, bytes: 100, durable: false, deadLetters: 0 },
+    replay: { ...replay, paused: true },
+  });
+  assert.match(held, /^breaker +open, left closed 1m 1s ago, held by an operator, 1 failure,/m);
+  assert.match(held, /^journal +1 record waiting, 100 B of .*, in memory, lost on exit$/m);
+  assert.match(held, /^replay +paused by an operator, /m);
+  const probing = { ...breaker, state: 'half-open', nextProbeInSeconds: 0 } as const;
+  assert.match(
+    formatStatus({ ...STATUS_IN_OUTAGE, breaker: probing }),
+    /^breaker +half-open, left closed 1m 1s ago, a probe is out,/m,
+  );
+  assert.match(formatStatus({ ...STATUS_HEALTHY, ...NEVER_AWAY }), /^journal +none$/m);
 });

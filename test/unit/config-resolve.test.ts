@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MIN_EMBEDDED_MEMORY_BYTES } from '../../src/embedded/engine.js';
+import { OutageRules } from '../../src/command/rules.js';
 import { OPTION_NAMES, optionOf, variableOf, type OptionName } from '../../src/config/options.js';
 import { resolveAdmin, resolveConfig, type Resolution } from '../../src/config/resolve.js';
 import type { ConfigInputs } from '../../src/config/sources.js';
@@ -49,6 +50,19 @@ test('without anything given every option has its default', () => {
     embeddedEngine: 'wasm',
     embeddedMaxMemoryBytes: 64 * 2 ** 20,
     embeddedSnapshotPath: null,
+    breaker: { failures: 5, rate: null, recoveryMs: 10_000 },
+    outageReads: 'answer',
+    outageWrites: 'buffer',
+    ambiguous: 'repeat',
+    journal: {
+      directory: './respool-data',
+      fsync: 'always',
+      maxBytes: 256 * 2 ** 20,
+      replayRate: null,
+      cursorPrefix: 'respool:',
+    },
+    rulesPath: null,
+    rules: new OutageRules([]),
     maxClients: 10_000,
     requirepass: null,
     clientOutputLimitBytes: 256 * 2 ** 20,
@@ -158,8 +172,8 @@ test('all problems are reported at once, each with option, value, place and what
     'listen: "127.0.0.1:99999" from --listen',
     'hold: "forever" from --hold',
     'shared-lanes: "0" from RESPOOL_SHARED_LANES',
-    'admin: "x" from RESPOOL_ADMIN',
     'journal-fsync: "perhaps" from RESPOOL_JOURNAL_FSYNC',
+    'admin: "x" from RESPOOL_ADMIN',
   ]);
   assert.ok(problems.every((problem) => problem.includes('; allowed: ')));
 });
@@ -339,11 +353,45 @@ test('TLS files are read for the upstream', () => {
 });
 
 test('one warning names the options that wait for a later version', () => {
-  const flags = { scripts: ['pass'], hold: ['2s'], 'journal-dir': ['memory'] };
+  const flags = { scripts: ['pass'], hold: ['2s'], 'busy-wait': ['0'] };
   const { warnings } = resolved({ flags, env: { RESPOOL_NEAR_CACHE: '1mb' } });
   assert.deepEqual(warnings, [
-    'this version does not act on these options yet: journal-dir, scripts, near-cache',
+    'this version does not act on these options yet: busy-wait, scripts, near-cache',
   ]);
+});
+
+test('what deals with outages is warned about where the upstream cannot go away', () => {
+  const flags = { 'journal-dir': ['memory'], 'breaker-failures': ['3'] };
+  assert.deepEqual(resolved({ flags }).warnings, [
+    'breaker-failures, journal-dir: without effect, because upstream is embedded:',
+  ]);
+  assert.deepEqual(resolved({ flags: { ...flags, upstream: ['redis://h'] } }).warnings, []);
+});
+
+test('the journal may be in memory, the failure rate is a share of the calls in a window', () => {
+  const flags = {
+    'journal-dir': ['memory'],
+    'breaker-rate': ['25'],
+    'breaker-window': ['2s'],
+    'replay-rate': ['500'],
+  };
+  const { config } = resolved({ flags });
+  assert.equal(config.journal.directory, null);
+  assert.equal(config.journal.replayRate, 500);
+  assert.deepEqual(config.breaker.rate, { ratio: 0.25, windowMs: 2000, minimumCalls: 20 });
+});
+
+test('rules are read with the configuration, and each of their mistakes is a problem', () => {
+  const flags = { rules: ['r.yaml'] };
+  const files = { 'r.yaml': '- {command: incr, class: maybe}\n- {command: gett, class: refuse}\n' };
+  const problems = problemsOf({ flags, files });
+  assert.equal(problems.length, 2);
+  assert.ok(
+    problems.every((problem) => problem.includes('r.yaml')),
+    problems.join('\n'),
+  );
+  const { config } = resolved({ flags, files: { 'r.yaml': '- {command: incr, class: buffer}' } });
+  assert.ok(!config.rules.isEmpty);
 });
 
 test('misspelt variables are warned about, those of Kubernetes are not', () => {

@@ -1,6 +1,7 @@
 /** What becomes of transactions and settings when the connection under them is lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeCommand } from '../helpers/raw-client.js';
 import { TestProxy, type ProxyClient } from '../helpers/test-proxy.js';
 
 const OK = '+OK\r\n';
@@ -17,12 +18,47 @@ async function started(...commands: string[]): Promise<{ proxy: TestProxy; clien
   return { proxy, client };
 }
 
-test('nothing of a transaction runs by itself when its connection is lost between the commands', async () => {
+test('a transaction whose EXEC was not sent is told again, and its client sees nothing of it', async () => {
+  const { proxy, client } = await started('MULTI', 'SET a 1');
+  proxy.own.say(`${OK}${QUEUED}`);
+  proxy.own.close();
+  await client.say('SET b 2', 'EXEC', 'GET k');
+  const next = proxy.remade();
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'SET a 1', 'SET b 2', 'EXEC', 'GET k']);
+  next.say(`${OK}${QUEUED}${QUEUED}*2\r\n${OK}${OK}$-1\r\n`);
+  assert.equal(await client.received(), '+OK|+QUEUED|+QUEUED|*2|+OK|+OK|$-1|');
+  assert.equal(proxy.upstream.pool.idleCount, 1);
+});
+
+test('it is told again however often its connection is lost, and what was not answered is said again', async () => {
+  const { proxy, client } = await started('MULTI', 'SET a 1');
+  proxy.own.say(`${OK}${QUEUED}`);
+  await client.say('SET b 2');
+  assert.deepEqual(proxy.own.sentCommands(), ['SET b 2']);
+  proxy.own.close();
+  proxy.clock.endTick();
+  const second = proxy.remade();
+  assert.deepEqual(second.sentCommands(), ['MULTI', 'SET a 1', 'SET b 2']);
+  second.close();
+  const third = proxy.remade();
+  assert.deepEqual(third.sentCommands(), ['MULTI', 'SET a 1', 'SET b 2']);
+  third.say(`${OK}${QUEUED}${QUEUED}`);
+  await client.say('EXEC');
+  assert.deepEqual(third.sentCommands(), ['EXEC']);
+  third.say(`*2\r\n${OK}${OK}`);
+  assert.equal(await client.received(), '+OK|+QUEUED|+QUEUED|*2|+OK|+OK|');
+});
+
+test('a transaction that is too long to be kept is broken: nothing of it runs by itself', async () => {
   const { proxy, client } = await started('MULTI');
   proxy.own.say(OK);
+  const long = encodeCommand('SET', 'a', 'x'.repeat(100_000));
+  await client.sendBytes(long.subarray(0, 90_000));
+  await client.sendBytes(long.subarray(90_000));
+  proxy.own.say(QUEUED);
   proxy.own.close();
   await client.say('SET k v', 'EXEC', 'GET k');
-  assert.match(await client.received(), /^\+OK\|-UNAVAILABLE [^|]*\|-EXECABORT [^|]*\|$/);
+  assert.match(await client.received(), /^\+OK\|\+QUEUED\|-UNAVAILABLE [^|]*\|-EXECABORT [^|]*\|$/);
   assert.deepEqual(proxy.lane.sentCommands(), ['GET k']);
 });
 
@@ -35,18 +71,21 @@ test('DISCARD ends a transaction that was lost', async () => {
   assert.deepEqual(proxy.lane.sentCommands(), ['GET k']);
 });
 
-test('what follows a MULTI whose reply was lost does not run by itself', async () => {
-  const { proxy, client } = await started('MULTI');
+test('a MULTI whose reply was lost is said again, and what follows it does not run by itself', async () => {
+  const { proxy, client } = await started('MULTI', 'SET a 1');
   proxy.own.close();
   await client.say('SET k v', 'EXEC', 'GET k');
-  assert.match(
-    await client.received(),
-    /^-UNKNOWNOUTCOME [^|]*\|-UNAVAILABLE [^|]*\|-EXECABORT [^|]*\|$/,
-  );
-  assert.deepEqual(proxy.lane.sentCommands(), ['GET k']);
+  const next = proxy.remade();
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'SET a 1']);
+  next.say(`${OK}${QUEUED}`);
+  proxy.clock.endTick();
+  assert.deepEqual(next.sentCommands(), ['SET k v', 'EXEC', 'GET k']);
+  next.say(`${QUEUED}*2\r\n${OK}${OK}$1\r\nv\r\n`);
+  assert.equal(await client.received(), '+OK|+QUEUED|+QUEUED|*2|+OK|+OK|$1|v|');
+  assert.deepEqual(proxy.lane.sentCommands(), []);
 });
 
-test('what follows a MULTI that never left does not run by itself', async () => {
+test('so is a MULTI that never left', async () => {
   const { proxy, client } = await started('MULTI', 'EXEC');
   proxy.own.say(`${OK}*0\r\n`);
   assert.equal(await client.received(), '+OK|*0|');
@@ -56,15 +95,17 @@ test('what follows a MULTI that never left does not run by itself', async () => 
   await client.say('MULTI');
   stream.close();
   Reflect.deleteProperty(proxy.clock, 'endTick');
-  await client.say('SET k v', 'EXEC', 'GET k');
-  assert.match(
-    await client.received(),
-    /^-UNAVAILABLE [^|]*\|-UNAVAILABLE [^|]*\|-EXECABORT [^|]*\|$/,
-  );
-  assert.deepEqual(proxy.lane.sentCommands(), ['GET k']);
+  await client.say('SET k v', 'EXEC');
+  const next = proxy.remade();
+  assert.deepEqual(next.sentCommands(), ['MULTI']);
+  next.say(OK);
+  proxy.clock.endTick();
+  assert.deepEqual(next.sentCommands(), ['SET k v', 'EXEC']);
+  next.say(`${QUEUED}*1\r\n${OK}`);
+  assert.equal(await client.received(), '+OK|+QUEUED|*1|+OK|');
 });
 
-test('an EXEC whose reply was lost ends the transaction: the client goes on', async () => {
+test('I5: an EXEC whose reply was lost is not said again, and ends the transaction', async () => {
   const { proxy, client } = await started('MULTI', 'SET k v');
   proxy.own.say(`${OK}${QUEUED}`);
   await client.say('EXEC');
@@ -76,7 +117,7 @@ test('an EXEC whose reply was lost ends the transaction: the client goes on', as
   assert.equal(await client.received(), '$1|v|');
 });
 
-test('a whole transaction that was lost in one go ends as well', async () => {
+test('I5: nothing of a whole transaction that was lost in one go is said again', async () => {
   const { proxy, client } = await started('MULTI', 'SET k v', 'EXEC');
   proxy.own.close();
   assert.match(await client.received(), /^(-UNKNOWNOUTCOME [^|]*\|){3}$/);
@@ -89,31 +130,41 @@ test('a lost WATCH makes the next EXEC fail as if a key had changed', async () =
   proxy.own.say(OK);
   proxy.own.close();
   await client.say('MULTI', 'SET k v', 'EXEC');
-  proxy.own.open();
-  proxy.clock.endTick();
-  assert.deepEqual(proxy.own.sentCommands(), ['MULTI', 'SET k v', 'DISCARD']);
-  proxy.own.say(`${OK}${QUEUED}${OK}`);
+  const next = proxy.remade();
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'SET k v', 'DISCARD']);
+  next.say(`${OK}${QUEUED}${OK}`);
   assert.equal(await client.received(), '+OK|+OK|+QUEUED|*-1|');
   await client.say('GET k');
   assert.deepEqual(proxy.lane.sentCommands(), ['GET k']);
 });
 
-test('a setting whose reply was lost ends the client: its next command might run in the wrong place', async () => {
-  for (const setting of ['SELECT 5', 'AUTH ann pw', 'HELLO 3']) {
+test('I1: and also when that transaction is lost in its turn', async () => {
+  const { proxy, client } = await started('WATCH k');
+  proxy.own.say(OK);
+  proxy.own.close();
+  await client.say('MULTI', 'SET k v', 'EXEC', 'GET k');
+  const next = proxy.remade();
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'SET k v', 'DISCARD', 'GET k']);
+  next.close();
+  assert.equal(await client.received(), '+OK|');
+  const last = proxy.remade();
+  assert.deepEqual(last.sentCommands(), ['MULTI', 'SET k v', 'DISCARD', 'GET k']);
+  last.say(`${OK}${QUEUED}${OK}$-1\r\n`);
+  assert.equal(await client.received(), '+OK|+QUEUED|*-1|$-1|');
+});
+
+test('a setting whose reply was lost is said again before anything behind it', async () => {
+  for (const setting of ['SELECT 5', 'AUTH ann pw', 'HELLO 3', 'CLIENT SETNAME me']) {
     const { proxy, client } = await started(setting);
     proxy.own.close();
     await client.say('SET k v');
+    const next = proxy.remade();
+    assert.deepEqual(next.sentCommands(), [setting]);
     assert.deepEqual(proxy.lane.sentCommands(), [], setting);
-    assert.ok(client.isClosed, setting);
+    next.say(OK);
+    assert.equal(await client.received(), '+OK|', setting);
+    assert.ok(!client.isClosed, setting);
   }
-});
-
-test('a name whose reply was lost is only an error', async () => {
-  const { proxy, client } = await started('CLIENT SETNAME me');
-  proxy.own.close();
-  await client.say('GET k');
-  assert.match(await client.received(), /^-UNKNOWNOUTCOME [^|]*\|$/);
-  assert.deepEqual(proxy.lane.sentCommands(), ['GET k']);
 });
 
 test('I7: a connection granted to a client that was hung up on meanwhile goes nowhere else', async () => {

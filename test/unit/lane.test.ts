@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Backoff } from '../../src/base/backoff.js';
 import { FRESH_STATE } from '../../src/command/connection-state.js';
 import { encodeCommand } from '../../src/resp/encoder.js';
 import { PROMPT, type Patience } from '../../src/upstream/in-flight.js';
+import { Knocking } from '../../src/upstream/knocking.js';
 import { Lane } from '../../src/upstream/lane.js';
 import type { ReplyReceiver } from '../../src/upstream/receiver.js';
 import { Silence } from '../../src/upstream/silence.js';
@@ -13,7 +13,10 @@ import { RecordingReceiver } from '../helpers/recording-receiver.js';
 import { connectionOptions } from '../helpers/test-connection.js';
 
 const HOLD_MS = 1000;
-const RETRY_MS = 50;
+/** The pause after a loss. */
+const RETRY_MS = 2;
+/** From one good connection to the next. */
+const PERIOD_MS = 100;
 
 /** A lane over fakes, not yet connected. */
 class TestLane {
@@ -24,22 +27,26 @@ class TestLane {
   readonly changes: string[] = [];
   readonly lane: Lane;
 
-  constructor({ state = FRESH_STATE, eager = true } = {}) {
+  /** What is done when the hold has expired. */
+  onHoldExpired: (cause: Error) => void = () => undefined;
+
+  constructor({ state = FRESH_STATE, eager = true, suspendedBy = null as Error | null } = {}) {
     const { clock, transport, silence } = this;
     this.lane = new Lane({
       connection: connectionOptions({ clock, transport, silence, state, slowTimeoutMs: 60_000 }),
       clock,
-      backoff: new Backoff({
-        firstMs: RETRY_MS,
-        maxMs: 1000,
-        factor: 2,
-        jitter: 0,
-        random: () => 0,
+      knocking: new Knocking({
+        clock,
+        random: () => 0.5,
+        holdMs: HOLD_MS,
+        leastPeriodMs: PERIOD_MS,
       }),
       eager,
       holdMs: HOLD_MS,
-      onChange: (_, cause) =>
-        this.changes.push(cause === null ? 'ready' : `lost: ${cause.message}`),
+      suspendedBy,
+      onReady: () => this.changes.push('ready'),
+      onLost: (_, cause) => this.changes.push(`lost: ${cause.message}`),
+      onHoldExpired: (cause) => this.onHoldExpired(cause),
       onDelivered: () => undefined,
     });
   }
@@ -136,55 +143,167 @@ test('a silence that is explained is waited out, also by those who wait for the 
   assert.deepEqual(receiver.events, ['refused 1']);
 });
 
-test('a lost lane tries again with growing pauses, and at once from the first after a success', () => {
-  const { transport, clock, changes } = new TestLane();
-  const pauses: number[] = [];
-  const lose = (): void => {
-    transport.last.close(new Error('refused'));
-    const before = transport.streams.length;
-    let waited = 0;
-    while (transport.streams.length === before) {
-      clock.advance(1);
-      waited += 1;
-    }
-    pauses.push(waited);
-  };
-  lose();
-  lose();
-  lose();
-  transport.last.open();
-  lose();
-  assert.deepEqual(pauses, [50, 100, 200, 50]);
-  assert.deepEqual(changes.slice(-2), ['ready', 'lost: refused']);
+/** Loses the connection and returns how long it takes to the next attempt. */
+function pauseAfterLoss({ transport, clock }: TestLane): number {
+  const before = transport.streams.length;
+  transport.last.close(new Error('refused'));
+  for (let waited = 0; waited < 1000; waited += 1) {
+    if (transport.streams.length > before) return waited;
+    clock.advance(1);
+  }
+  throw new Error('it does not try again');
+}
+
+test('a lane that cannot connect tries again with growing pauses: five refusals pass within 100 ms', () => {
+  const lane = new TestLane();
+  const pauses = Array.from({ length: 12 }, () => pauseAfterLoss(lane));
+  assert.deepEqual(pauses.slice(0, 5), [10, 15, 23, 34, 51]);
+  assert.ok(pauses.slice(0, 4).reduce((sum, pause) => sum + pause) < 90);
+  assert.deepEqual(pauses.slice(-2), [400, 400]);
+});
+
+test('a lane that was lost tries again at once, but not more than ten times a second', () => {
+  const lane = new TestLane();
+  lane.transport.last.open();
+  lane.clock.advance(5000);
+  assert.equal(pauseAfterLoss(lane), 2);
+  lane.transport.last.open();
+  assert.equal(pauseAfterLoss(lane), PERIOD_MS);
+  lane.transport.last.open();
+  lane.clock.advance(PERIOD_MS);
+  assert.equal(pauseAfterLoss(lane), 2);
 });
 
 test('a lane that is not kept ready comes back when somebody needs it', () => {
   const { transport, clock, send } = new TestLane({ eager: false }).connected();
+  clock.advance(PERIOD_MS);
   transport.last.close();
   clock.advance(100_000);
   assert.equal(transport.streams.length, 1);
   const receiver = new RecordingReceiver();
   send(receiver, 'PING');
-  clock.advance(RETRY_MS);
   transport.last.open();
   clock.endTick();
   assert.deepEqual(transport.last.sentCommands(), ['PING']);
 });
 
-test('I5: when the connection dies, what was sent is lost and what was not goes out on the next', () => {
-  const { transport, clock, send } = new TestLane().connected();
-  const [sent, held] = [new RecordingReceiver(), new RecordingReceiver()];
-  send(sent, 'SENT');
-  clock.endTick();
-  send(held, 'HELD');
+test('a lane that is not kept ready is woken when others have found the upstream', () => {
+  const { lane, transport, clock } = new TestLane({ eager: false }).connected();
+  clock.advance(PERIOD_MS);
   transport.last.close();
-  assert.deepEqual([sent.events, held.events], [['lost 1'], []]);
+  clock.advance(RETRY_MS);
+  lane.wake();
+  lane.wake();
+  assert.equal(transport.streams.length, 2);
+});
+
+test('I5: when the connection dies, everything comes back in order: first what was sent, then what was not', () => {
+  const { transport, clock, send, lane } = new TestLane().connected();
+  const [a, b] = [new RecordingReceiver(), new RecordingReceiver()];
+  const order: string[] = [];
+  a.onEvent = () => order.push(`a ${a.events.at(-1)}`);
+  b.onEvent = () => order.push(`b ${b.events.at(-1)}`);
+  send(a, 'SENT a');
+  send(b, 'SENT b');
+  clock.endTick();
+  send(a, 'HELD a');
+  transport.last.close();
+  assert.deepEqual(order, ['a lost 1', 'b lost 1', 'a refused 1']);
+  assert.deepEqual([a.returned, b.returned], [[['SENT a'], ['HELD a']], [['SENT b']]]);
+  assert.equal(lane.queuedCommands, 0);
+});
+
+test('what comes back may be sent again at once: it waits for the next connection', () => {
+  const { transport, clock, send } = new TestLane().connected();
+  const receiver = new RecordingReceiver();
+  receiver.onEvent = () => receiver.events.length === 1 && send(receiver, 'AGAIN');
+  send(receiver, 'FIRST');
+  clock.advance(PERIOD_MS);
+  transport.last.close();
   clock.advance(RETRY_MS);
   transport.last.open();
   clock.endTick();
-  assert.deepEqual(transport.last.sentCommands(), ['HELD']);
-  transport.last.say('+OK\r\n');
-  assert.deepEqual(held.events, ['1: +OK|']);
+  assert.deepEqual(transport.last.sentCommands(), ['AGAIN']);
+});
+
+test('a refusal brings back what was never sent', () => {
+  const { clock, send } = new TestLane();
+  const receiver = new RecordingReceiver();
+  send(receiver, 'SET k v');
+  clock.advance(HOLD_MS + 50);
+  assert.deepEqual(receiver.returned, [['SET k v']]);
+});
+
+test('before held commands are refused it is said that the hold has expired, once for all of them', () => {
+  const test = new TestLane();
+  const [a, b] = [new RecordingReceiver(), new RecordingReceiver()];
+  const order: string[] = [];
+  test.onHoldExpired = ({ message }) => order.push(`expired: ${message}`);
+  a.onEvent = b.onEvent = () => order.push('refused');
+  test.send(a, 'X');
+  test.send(b, 'X');
+  test.stream.close(new Error('ECONNREFUSED'));
+  test.clock.advance(HOLD_MS + 50);
+  assert.deepEqual(order, ['expired: ECONNREFUSED', 'refused', 'refused']);
+});
+
+test('while suspended a lane connects to nothing and refuses what is sent at the end of the tick', () => {
+  const { lane, transport, clock, send } = new TestLane().connected();
+  const [sent, held] = [new RecordingReceiver(), new RecordingReceiver()];
+  send(sent, 'SENT');
+  clock.endTick();
+  lane.suspend(new Error('outage'));
+  assert.deepEqual([sent.events, sent.returned], [['lost 1'], [['SENT']]]);
+  assert.equal(transport.last.ending, 'reset');
+  send(held, 'LATER');
+  assert.deepEqual(held.events, []);
+  clock.endTick();
+  assert.deepEqual([held.events, held.cause?.message], [['refused 1'], 'outage']);
+  clock.advance(100_000);
+  assert.equal(transport.streams.length, 1);
+  assert.equal(clock.timerCount, 0);
+});
+
+test('a suspension gives back what waited for a connection, and ends with an attempt', () => {
+  const { lane, transport, clock, send } = new TestLane();
+  const receiver = new RecordingReceiver();
+  send(receiver, 'WAITING');
+  transport.last.close(new Error('refused'));
+  lane.suspend(new Error('outage'));
+  assert.deepEqual([receiver.events, receiver.returned], [['refused 1'], [['WAITING']]]);
+  clock.advance(10_000);
+  assert.equal(transport.streams.length, 1);
+  lane.resume();
+  assert.equal(transport.streams.length, 2);
+});
+
+test('a suspension that ends in the same tick refuses nothing that came meanwhile', () => {
+  const { lane, transport, clock, send } = new TestLane().connected();
+  const receiver = new RecordingReceiver();
+  lane.suspend(new Error('outage'));
+  send(receiver, 'X');
+  lane.resume();
+  clock.endTick();
+  assert.deepEqual(receiver.events, []);
+  transport.last.open();
+  clock.endTick();
+  assert.deepEqual(transport.last.sentCommands(), ['X']);
+});
+
+test('a lane may begin suspended', () => {
+  const { lane, transport } = new TestLane({ suspendedBy: new Error('outage') });
+  assert.equal(transport.streams.length, 0);
+  lane.resume();
+  assert.equal(transport.streams.length, 1);
+});
+
+test('the hold may end in a suspension: each command is refused once', () => {
+  const test = new TestLane();
+  test.onHoldExpired = (cause) => test.lane.suspend(cause);
+  const receiver = new RecordingReceiver();
+  test.send(receiver, 'X');
+  test.clock.advance(HOLD_MS + 50);
+  assert.deepEqual(receiver.events, ['refused 1']);
 });
 
 test('senders pause above the high-water mark and are woken once below it', () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMMAND_NAMES } from '../../src/command/table.js';
 import { createMetrics } from '../../src/metrics/metrics.js';
-import { METRICS, type Gauges } from '../../src/metrics/table.js';
+import { NEVER_AWAY_GAUGES, type Gauges } from '../../src/metrics/metric.js';
+import { METRICS } from '../../src/metrics/table.js';
 import { Observer, ROUTES } from '../../src/proxy/observer.js';
 
 const GAUGES: Gauges = {
@@ -17,6 +18,7 @@ const GAUGES: Gauges = {
   upstreamPendingBytes: 7,
   inFlightCommands: 8,
   waitingCommands: 9,
+  outage: NEVER_AWAY_GAUGES,
 };
 
 /** The sidecar's own lines of the exposition. */
@@ -99,6 +101,61 @@ test('gauges and counters are read when scraped', async () => {
   }
   const away = await scrape(observer, { ...GAUGES, upstreamUp: false });
   assert.ok(away.includes('respool_upstream_up 0'));
+});
+
+test('an outage is told: the breaker, the journal, its replay, and what clients were answered', async () => {
+  const observer = new Observer();
+  observer.breakerMoved('open');
+  observer.breakerMoved('half-open');
+  observer.breakerMoved('open');
+  observer.journalRefused('disk-full');
+  observer.deadLetter('WRONGTYPE');
+  observer.unknownOutcomes = 10;
+  observer.repeatedCommands = 11;
+  observer.blockedResent = 12;
+  observer.heldCommands = 13;
+  countCommands(observer, 'get', 'outage', 14);
+  const outage = {
+    breakerState: 'open',
+    journalRecords: 20,
+    journalBytes: 21,
+    journalUsedBytes: 22,
+    journalLimitBytes: 23,
+    journalOldestSeconds: 24.5,
+    journalAppendedTotal: 25,
+    replayedTotal: 26,
+    renamedEntriesTotal: 27,
+    deadLetters: 28,
+  } as const;
+  const lines = await scrape(observer, { ...GAUGES, outage });
+  for (const expected of [
+    'breaker_state{state="closed"} 0',
+    'breaker_state{state="open"} 1',
+    'breaker_state{state="half-open"} 0',
+    'breaker_transitions_total{to="open"} 2',
+    'breaker_transitions_total{to="half-open"} 1',
+    'breaker_transitions_total{to="closed"} 0',
+    'journal_records 20',
+    'journal_bytes 21',
+    'journal_used_bytes 22',
+    'journal_limit_bytes 23',
+    'journal_oldest_seconds 24.5',
+    'journal_appended_total 25',
+    'journal_refused_total{reason="disk-full"} 1',
+    'journal_refused_total{reason="full"} 0',
+    'replayed_total 26',
+    'replay_renamed_entries_total 27',
+    'dead_letters 28',
+    'dead_letters_total{reason="WRONGTYPE"} 1',
+    'outage_answers_total{class="read"} 14',
+    'outage_answers_total{class="buffer"} 0',
+    'unknown_outcomes_total 10',
+    'repeated_total 11',
+    'blocked_resent_total 12',
+    'held_commands 13',
+  ]) {
+    assert.ok(lines.includes(`respool_${expected}`), expected);
+  }
 });
 
 test('the exposition describes every metric of the table, and the process', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMMAND_NAMES } from '../../src/command/table.js';
 import { DURATION_BOUNDS_SECONDS, Histogram, Observer, ROUTES } from '../../src/proxy/observer.js';
+import { Tally } from '../../src/proxy/tally.js';
 import { property } from '../helpers/fuzz.js';
 
 test('bounds of buckets rise, and each has a place for what is beyond it', () => {
@@ -67,4 +68,69 @@ test('failures are counted by reason', () => {
       ['timeout', 1],
     ],
   );
+});
+
+function idOf(name: string): number {
+  const id = COMMAND_NAMES.indexOf(name);
+  assert.ok(id >= 0, name);
+  return id;
+}
+
+test('what is answered in an outage is counted by its class, and as a command', () => {
+  const observer = new Observer();
+  observer.answeredInOutage(idOf('set'), 'buffer');
+  observer.answeredInOutage(idOf('incr'), 'refuse');
+  observer.answeredInOutage(idOf('get'), 'read');
+  observer.answeredInOutage(idOf('blpop'), 'wait');
+  const countOf = (name: string, route: (typeof ROUTES)[number]): number =>
+    observer.commands[idOf(name) * ROUTES.length + ROUTES.indexOf(route)]!;
+  assert.deepEqual(Object.fromEntries(observer.outageAnswers()), {
+    read: 1,
+    buffer: 1,
+    refuse: 1,
+    wait: 1,
+    local: 0,
+    drop: 0,
+  });
+  assert.deepEqual(
+    [countOf('set', 'journal'), countOf('incr', 'refused'), countOf('get', 'outage')],
+    [1, 1, 1],
+  );
+});
+
+test('what passed unseen in an outage is of the class of its name, and counted once', () => {
+  const observer = new Observer();
+  // As the admission counts on the hot path: five passed, of which this knows nothing else.
+  observer.commands[idOf('get') * ROUTES.length + ROUTES.indexOf('outage')]! += 5;
+  observer.commands[idOf('ping') * ROUTES.length + ROUTES.indexOf('outage')]! += 2;
+  observer.answeredInOutage(idOf('get'), 'read');
+  const answers = observer.outageAnswers();
+  assert.equal(answers.get('read'), 6);
+  assert.equal(answers.get('local'), 2);
+});
+
+test('I6: labels are those that are known, all others count as one', () => {
+  const tally = new Tally(['a', 'b']);
+  tally.add('b');
+  tally.add('constructor');
+  tally.add('whatever a server says', 2);
+  assert.deepEqual(tally.entries(), [
+    ['a', 0],
+    ['b', 1],
+    ['other', 3],
+  ]);
+  const observer = new Observer();
+  for (let code = 0; code < 100; code += 1) {
+    observer.journalRefused(`code ${code}`);
+    observer.deadLetter(`E${code}`);
+  }
+  observer.journalRefused('full');
+  assert.deepEqual(
+    observer.journalRefusals.entries().filter(([, count]) => count > 0),
+    [
+      ['full', 1],
+      ['other', 100],
+    ],
+  );
+  assert.equal(new Map(observer.deadLetters.entries()).get('other'), 100);
 });

@@ -6,7 +6,7 @@ import type { UpstreamConnection } from '../../src/upstream/connection.js';
 import { PROMPT } from '../../src/upstream/in-flight.js';
 import type { ReplyReceiver } from '../../src/upstream/receiver.js';
 import { RecordingReceiver } from '../helpers/recording-receiver.js';
-import { HOLD_MS, TestPool } from '../helpers/test-pool.js';
+import { HOLD_MS, Holder, TestPool } from '../helpers/test-pool.js';
 
 function send(connection: UpstreamConnection, receiver: ReplyReceiver, command: string): void {
   const bytes = encodeCommand(command.split(' '));
@@ -57,15 +57,6 @@ test('whoever takes any state is given the connection without a word on it', () 
   assert.equal(acquire(nobody, null).lease, first.lease);
   clock.endTick();
   assert.equal(transport.last.sent(), '');
-});
-
-test('a connection that was asked to hang up is no failure when it does', () => {
-  const { transport, lent, changes } = new TestPool();
-  const holder = lent();
-  holder.lease.expectsClose = true;
-  transport.last.close();
-  assert.deepEqual(changes, ['ready']);
-  assert.equal(holder.events.length, 2);
 });
 
 test('I8: a connection is never lent to somebody else', () => {
@@ -144,23 +135,115 @@ test('a failure to open pauses, then it is tried again for those who still wait'
   const holder = acquire();
   transport.last.close(new Error('ECONNREFUSED'));
   assert.equal(transport.streams.length, 1);
-  clock.advance(75);
+  clock.advance(9);
   assert.equal(transport.streams.length, 1);
-  clock.advance(50);
+  clock.advance(1);
   assert.equal(transport.streams.length, 2);
+  transport.last.close(new Error('ECONNREFUSED'));
+  clock.advance(14);
+  assert.equal(transport.streams.length, 2);
+  clock.advance(1);
   transport.last.open();
   assert.deepEqual(holder.events, ['granted']);
-  assert.deepEqual(changes, ['ECONNREFUSED', 'ready']);
+  assert.deepEqual(changes, ['ECONNREFUSED', 'ECONNREFUSED', 'ready']);
+});
+
+test('one that was lost is replaced for its holder at once, unless it was lost as soon as it was there', () => {
+  const { pool, transport, clock, lent, acquire } = new TestPool();
+  lent();
+  transport.last.close();
+  const again = acquire();
+  assert.equal(transport.streams.length, 1);
+  clock.advance(10);
+  transport.last.open();
+  clock.advance(1000);
+  assert.deepEqual(again.events, ['granted']);
+  transport.last.close();
+  acquire();
+  clock.advance(2);
+  assert.equal(transport.streams.length, 3);
+  assert.equal(pool.waitingCount, 1);
 });
 
 test('who waits in vain is told why', () => {
-  const { transport, clock, acquire } = new TestPool();
+  const { transport, clock, acquire, changes } = new TestPool();
   const holder = acquire();
   for (let passed = 0; passed < HOLD_MS + 50; passed += 25) {
     if (transport.last.ending === null) transport.last.close(new Error('ECONNREFUSED'));
     clock.advance(25);
   }
   assert.deepEqual(holder.events, ['denied: ECONNREFUSED']);
+  assert.equal(changes.at(-1), 'hold expired: ECONNREFUSED');
+});
+
+test('a pool that is merely full is no outage', () => {
+  const { clock, lent, acquire, changes } = new TestPool(1);
+  lent();
+  acquire();
+  clock.advance(HOLD_MS + 50);
+  assert.deepEqual(changes, ['ready']);
+});
+
+test('a connection that nobody lets in is an outage, though nothing was refused', () => {
+  const { clock, acquire, changes } = new TestPool();
+  acquire();
+  clock.advance(HOLD_MS + 50);
+  assert.match(changes.join(), /hold expired/);
+});
+
+test('a database that is not there is no outage, and final for those who want it', () => {
+  const { transport, acquire, nobody, changes } = new TestPool();
+  const wrong = acquire(nobody, { ...FRESH_STATE, db: 99 });
+  const other = acquire();
+  transport.streams[0]!.open();
+  transport.streams[0]!.say('-ERR DB index is out of range\r\n');
+  assert.match(wrong.events.join(), /denied: .*DB index/);
+  assert.deepEqual(other.events, []);
+  assert.doesNotMatch(changes.join(), /hold expired/);
+});
+
+test('a suspension takes every connection, denies who waits, and opens nothing', () => {
+  const { pool, transport, clock, lent, acquire } = new TestPool(3);
+  const holder = lent();
+  const receiver = new RecordingReceiver();
+  send(holder.lease, receiver, 'BLPOP q 0');
+  clock.endTick();
+  pool.release(lent().lease);
+  const waiting = acquire();
+  pool.release(waiting.lease!);
+  const late = [acquire(), acquire(), acquire()];
+  pool.suspend(new Error('outage'));
+  assert.deepEqual(holder.events, ['granted', 'lost: outage, 0 unsent']);
+  assert.deepEqual([receiver.events, receiver.returned], [['lost 1'], [['BLPOP q 0']]]);
+  assert.deepEqual(late.at(-1)!.events, ['denied: outage']);
+  assert.deepEqual([pool.lentCount, pool.idleCount, pool.waitingCount], [0, 0, 0]);
+  const streams = transport.streams.length;
+  assert.ok(transport.streams.every(({ ending }) => ending === 'reset'));
+  clock.advance(100_000);
+  assert.equal(transport.streams.length, streams);
+});
+
+test('who asks while it is suspended waits however long it takes, also who asks because of it', () => {
+  const { pool, transport, clock, lent, nobody } = new TestPool();
+  const holder = lent();
+  const again = new Holder();
+  holder.leaseLost = () => void pool.acquire(nobody, FRESH_STATE, again);
+  pool.suspend(new Error('outage'));
+  clock.advance(100 * HOLD_MS);
+  assert.deepEqual([again.events, pool.waitingCount], [[], 1]);
+  pool.resume();
+  clock.advance(HOLD_MS - 50);
+  assert.deepEqual(again.events, []);
+  transport.last.open();
+  assert.deepEqual(again.events, ['granted']);
+});
+
+test('the hold may end in a suspension: who waited is denied once', () => {
+  const test = new TestPool();
+  test.onHoldExpired = () => test.pool.suspend(new Error('outage'));
+  const holder = test.acquire();
+  test.clock.advance(HOLD_MS + 50);
+  assert.deepEqual(holder.events, ['denied: outage']);
 });
 
 test('refused credentials are final for all who wait with them, and for nobody else', () => {

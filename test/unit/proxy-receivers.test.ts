@@ -6,7 +6,9 @@ import { ConfirmingReceiver, ReplacingReceiver } from '../../src/proxy/confirmin
 import { unavailable, unknownOutcome } from '../../src/proxy/errors.js';
 import { isMessage } from '../../src/proxy/message.js';
 import { BLOCKING } from '../../src/upstream/in-flight.js';
+import { NeverSent } from '../../src/upstream/receiver.js';
 import { everySplit } from '../helpers/fuzz.js';
+import { encodeCommand } from '../helpers/raw-client.js';
 import { RecordingReceiver } from '../helpers/recording-receiver.js';
 import { TestConnection } from '../helpers/test-connection.js';
 
@@ -34,11 +36,47 @@ test('a replaced reply is swallowed, whatever it is', () => {
   let confirmed = 0;
   const confirm = (): void => void (confirmed += 1);
   const nil = Buffer.from('*-1\r\n');
-  const receiver = new ReplacingReceiver(owner, nil, confirm, () => assert.fail());
+  const exec = encodeCommand('EXEC');
+  const receiver = new ReplacingReceiver(owner, nil, exec, confirm, () => assert.fail());
   const reply = Buffer.from('+OK\r\n');
   receiver.receive(reply, 0, 2, 0);
   receiver.receive(reply, 2, 5, 1);
   assert.deepEqual([owner.events, confirmed], [['1: *-1|'], 1]);
+});
+
+test('where a replaced reply is lost, what the client said comes back as never sent', () => {
+  const owner = new RecordingReceiver();
+  const fail = (): void => assert.fail();
+  const exec = encodeCommand('EXEC');
+  const receiver = new ReplacingReceiver(owner, Buffer.from('*-1\r\n'), exec, fail, fail);
+  receiver.lose(1, false, new Error('x'));
+  receiver.refuse(1, new Error('x'));
+  assert.deepEqual(
+    [owner.events, owner.returned],
+    [
+      ['refused 1', 'refused 1'],
+      [['EXEC'], ['EXEC']],
+    ],
+  );
+  assert.ok(owner.cause instanceof NeverSent);
+});
+
+test('where the request comes back it is not lost: its owner will say it again', () => {
+  const owner = new RecordingReceiver();
+  const receiver = new ConfirmingReceiver(
+    owner,
+    () => assert.fail(),
+    () => assert.fail(),
+  );
+  receiver.lose(1, false, new Error('x'), encodeCommand('MULTI'));
+  receiver.refuse(1, new Error('x'), encodeCommand('MULTI'));
+  assert.deepEqual(
+    [owner.events, owner.returned],
+    [
+      ['lost 1', 'refused 1'],
+      [['MULTI'], ['MULTI']],
+    ],
+  );
 });
 
 test('a loss is told before the owner hears of it, with the error that takes the place of the reply', () => {
@@ -49,9 +87,9 @@ test('a loss is told before the owner hears of it, with the error that takes the
     errors.push(error?.toString().split(' ')[0]);
   };
   const receiver = new ConfirmingReceiver(owner, () => assert.fail(), lost);
-  receiver.lose(1, false, new Error('x'));
-  receiver.lose(1, true, new Error('x'));
-  receiver.refuse(1, new Error('x'));
+  receiver.lose(1, false, new Error('x'), null);
+  receiver.lose(1, true, new Error('x'), null);
+  receiver.refuse(1, new Error('x'), null);
   assert.deepEqual(owner.events, ['lost 1', 'lost 1 in its middle', 'refused 1']);
   assert.deepEqual(errors, ['-UNKNOWNOUTCOME', undefined, '-UNAVAILABLE']);
 });
@@ -89,7 +127,7 @@ class TestBlocked {
   readonly test = new TestConnection().opened();
   readonly owner = new RecordingReceiver();
   readonly notes: string[] = [];
-  isAlone = true;
+  mayRepeat = true;
   readonly command: BlockedCommand;
 
   constructor(command: string, { resp = 2 }: Partial<BlockedOptions> = {}) {
@@ -99,7 +137,8 @@ class TestBlocked {
       graceMs: 2000,
       owner: this.owner,
       resp,
-      isAlone: () => this.isAlone,
+      mayRepeat: () => this.mayRepeat,
+      timedOut: (nil) => this.owner.receive(nil, 0, nil.length, 1),
       ended: () => this.notes.push('ended'),
     })!;
     this.test.sendWith(BLOCKING, this.command, command);
@@ -178,9 +217,9 @@ test('while a script runs nobody is answered: the upstream may pass the timeout 
   assert.ok(test.connection.isLost);
 });
 
-test('I5: what was sent behind a blocked command makes its loss a loss', () => {
+test('I5: a blocked command that may not be repeated is lost with its connection', () => {
   const blocked = new TestBlocked('BLPOP q 5');
-  blocked.isAlone = false;
+  blocked.mayRepeat = false;
   blocked.test.connection.fail(new Error('gone'));
   assert.deepEqual([blocked.owner.events, blocked.notes], [['lost 1'], ['ended']]);
 });

@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { silentLogger, type LogFields, type Logger } from '../../src/base/logger.js';
 import { IdentityRegister, type FRESH_STATE } from '../../src/command/connection-state.js';
 import { encodeCommand } from '../../src/resp/encoder.js';
+import type { UpstreamConnection } from '../../src/upstream/connection.js';
 import { PROMPT } from '../../src/upstream/in-flight.js';
 import type { Lane } from '../../src/upstream/lane.js';
 import { Upstream, type FailureReason } from '../../src/upstream/upstream.js';
 import { FakeClock } from '../helpers/fake-clock.js';
-import { FakeTransport } from '../helpers/fake-transport.js';
+import { FakeTransport, type FakeStream } from '../helpers/fake-transport.js';
 import { RecordingReceiver } from '../helpers/recording-receiver.js';
 import { TestTraffic } from '../helpers/test-connection.js';
 
@@ -18,9 +19,13 @@ class TestUpstream {
   readonly nobody = this.identities.identityOf(null);
   readonly failures: FailureReason[] = [];
   readonly log: string[] = [];
+  readonly opened = new Set<FakeStream>();
   readonly upstream: Upstream;
 
-  constructor({ sharedLanes = 2, initialDb = 0 } = {}) {
+  onFailure: (cause: Error) => void = () => undefined;
+  onHoldExpired: (cause: Error) => void = () => undefined;
+
+  constructor({ sharedLanes = 2, initialDb = 0, isFenced = false } = {}) {
     const note = (event: string, fields?: LogFields): void => {
       this.log.push([event, fields?.cause].filter(Boolean).join(': '));
     };
@@ -38,7 +43,12 @@ class TestUpstream {
       holdMs: 1000,
       sharedLanes,
       maxPinned: 10,
-      onFailure: (reason) => this.failures.push(reason),
+      isFenced,
+      onFailure: (reason, cause) => {
+        this.failures.push(reason);
+        this.onFailure(cause);
+      },
+      onHoldExpired: (cause) => this.onHoldExpired(cause),
       onDelivered: () => undefined,
     });
   }
@@ -48,16 +58,33 @@ class TestUpstream {
 
   /** Opens every stream and answers its greeting. */
   readonly openAll = (): void => {
-    for (const stream of this.transport.streams) {
-      if (stream.ending !== null) continue;
-      stream.open();
-      stream.say('+OK\r\n'.repeat(stream.sentCommands().length));
-    }
+    this.transport.streams.forEach((stream, index) => {
+      if (stream.ending !== null || this.opened.has(stream)) return;
+      this.opened.add(stream.open());
+      for (const command of stream.sentCommands())
+        stream.say(command === 'CLIENT INFO' ? infoOf(index) : '+OK\r\n');
+    });
     this.clock.endTick();
+  };
+
+  /** A holder with a connection of its own, which it loses without a word. */
+  readonly borrow = (): UpstreamConnection => {
+    const lent: UpstreamConnection[] = [];
+    const holder = { ...SILENT_HOLDER, granted: (one: UpstreamConnection) => void lent.push(one) };
+    const atOnce = this.upstream.pool.acquire(this.nobody, this.upstream.homeState, holder);
+    this.openAll();
+    return atOnce ?? lent[0]!;
   };
 }
 
-function send(lane: Lane, receiver: RecordingReceiver, command: string): void {
+const SILENT_HOLDER = { granted() {}, denied() {}, leaseLost() {}, leaseDrained() {} };
+
+function infoOf(id: number): string {
+  const text = `id=${id} addr=127.0.0.1:${5000 + id} name=`;
+  return `$${text.length}\r\n${text}\r\n`;
+}
+
+function send(lane: Pick<Lane, 'send'>, receiver: RecordingReceiver, command: string): void {
   const bytes = encodeCommand(command.split(' '));
   lane.send(receiver, bytes, 0, bytes.length, 1, PROMPT);
 }
@@ -198,8 +225,7 @@ test('reasons of failures are few and fixed', () => {
 
 test('a connection that was to be lent and cannot be had is a failure as well', () => {
   const { upstream, transport, nobody, failures } = new TestUpstream();
-  const holder = { granted() {}, denied() {}, leaseLost() {}, leaseDrained() {} };
-  assert.equal(upstream.pool.acquire(nobody, upstream.homeState, holder), null);
+  assert.equal(upstream.pool.acquire(nobody, upstream.homeState, SILENT_HOLDER), null);
   transport.last.close(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }));
   assert.deepEqual(failures, ['refused']);
 });
@@ -232,4 +258,266 @@ test('a closed upstream leaves no connection and no timer behind', () => {
     ['reset', 'reset'],
   );
   assert.equal(clock.timerCount, 0);
+});
+
+// ── failures ───────────────────────────────────────────────────────────────────────────────────────
+
+const PERIOD_MS = 100;
+
+test('a connection lost with something on it is a failure, one lost idle is not', () => {
+  const { transport, clock, failures, lane, openAll } = new TestUpstream({ sharedLanes: 1 });
+  openAll();
+  transport.last.close(Object.assign(new Error('x'), { code: 'ECONNRESET' }));
+  assert.deepEqual(failures, []);
+  clock.advance(PERIOD_MS);
+  openAll();
+  send(lane(), new RecordingReceiver(), 'X');
+  clock.endTick();
+  transport.last.close(Object.assign(new Error('x'), { code: 'ECONNRESET' }));
+  assert.deepEqual(failures, ['reset']);
+});
+
+test('connections that are lost together are one failure: CLIENT KILL TYPE normal is no outage', () => {
+  const { transport, clock, failures, lane, openAll, borrow } = new TestUpstream();
+  const lanes = [lane(), lane()];
+  const leases = [borrow(), borrow(), borrow(), borrow()];
+  openAll();
+  for (const one of [...lanes, ...leases]) send(one, new RecordingReceiver(), 'X');
+  clock.endTick();
+  for (const stream of transport.streams) stream.close();
+  assert.deepEqual(failures, ['closed']);
+});
+
+test("what somebody's credentials or database are refused for is no failure of the upstream", () => {
+  const { upstream, transport, identities, lane, failures } = new TestUpstream({ sharedLanes: 1 });
+  const ann = identities.identityOf({ user: 'ann', password: 'pw' });
+  upstream.lane(ann, upstream.homeState);
+  transport.last.open();
+  transport.last.say('-WRONGPASS invalid username-password pair\r\n');
+  lane({ db: 99 });
+  transport.last.open();
+  transport.last.say('+OK\r\n-ERR DB index is out of range\r\n');
+  assert.deepEqual(failures, []);
+});
+
+test('commands held for somebody whose credentials are refused do not end in an outage, others do', () => {
+  for (const [reply, expected] of [
+    ['-WRONGPASS invalid username-password pair\r\n', 0],
+    ['-LOADING Redis is loading the dataset in memory\r\n', 1],
+  ] as const) {
+    const test = new TestUpstream({ sharedLanes: 1 });
+    const { upstream, transport, identities, clock } = test;
+    test.openAll();
+    let expired = 0;
+    test.onHoldExpired = () => (expired += 1);
+    const receiver = new RecordingReceiver();
+    const ann = identities.identityOf({ user: 'ann', password: 'pw' });
+    send(upstream.lane(ann, upstream.homeState), receiver, 'GET k');
+    transport.last.open();
+    transport.last.say(reply);
+    clock.advance(1100);
+    assert.deepEqual([receiver.events, expired], [['refused 1'], expected]);
+  }
+});
+
+test('a server that refuses everybody is failing', () => {
+  const { upstream, transport, identities, failures } = new TestUpstream({ sharedLanes: 1 });
+  upstream.lane(identities.identityOf({ user: 'ann', password: 'pw' }), upstream.homeState);
+  transport.last.open();
+  transport.last.say('-ERR max number of clients reached\r\n');
+  assert.deepEqual(failures, ['other']);
+});
+
+test('a connection that was asked to hang up is no failure when it does', () => {
+  const { transport, failures, borrow, clock } = new TestUpstream();
+  const lease = borrow();
+  send(lease, new RecordingReceiver(), 'QUIT');
+  clock.endTick();
+  lease.expectsClose = true;
+  transport.last.close();
+  assert.deepEqual(failures, []);
+});
+
+test('a dead upstream is known within 100 ms of refusals, by one lane that knocks', () => {
+  const { transport, clock, failures, lane, openAll } = new TestUpstream({ sharedLanes: 2 });
+  lane();
+  lane();
+  openAll();
+  clock.advance(1000);
+  const refused = Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
+  for (const stream of transport.streams) stream.close(refused);
+  let seen = transport.streams.length;
+  for (let passed = 0; passed < 100; passed += 1) {
+    clock.advance(1);
+    for (const stream of transport.streams.slice(seen)) stream.close(refused);
+    seen = transport.streams.length;
+  }
+  assert.equal(failures.length, 5);
+});
+
+test('the other lanes of the home group follow as soon as one is let in', () => {
+  const { transport, clock, lane, upstream, openAll } = new TestUpstream({ sharedLanes: 2 });
+  lane();
+  lane();
+  openAll();
+  clock.advance(1000);
+  for (const stream of [...transport.streams]) stream.close();
+  clock.advance(5);
+  assert.equal(transport.streams.length, 3);
+  openAll();
+  openAll();
+  assert.equal(upstream.readyLaneCount, 2);
+});
+
+// ── suspension ─────────────────────────────────────────────────────────────────────────────────────
+
+test('a suspension gives everything back, counts no failure, and lets nothing connect', () => {
+  const test = new TestUpstream({ sharedLanes: 1 });
+  const { upstream, transport, clock, lane, failures, log, openAll, borrow } = test;
+  const lease = borrow();
+  openAll();
+  const [a, b, c] = [new RecordingReceiver(), new RecordingReceiver(), new RecordingReceiver()];
+  send(lane(), a, 'SET k v');
+  send(lease, b, 'MULTI');
+  clock.endTick();
+  upstream.suspend(new Error('outage'));
+  assert.ok(upstream.isSuspended && !upstream.isConnected);
+  assert.deepEqual([a.returned, b.returned], [[['SET k v']], [['MULTI']]]);
+  send(lane({ db: 5 }), c, 'GET k');
+  clock.endTick();
+  assert.deepEqual(c.events, ['refused 1']);
+  const streams = transport.streams.length;
+  clock.advance(100_000);
+  assert.deepEqual([transport.streams.length, failures], [streams, []]);
+  assert.equal(log.at(-1), 'the upstream is away: outage');
+  upstream.suspend(new Error('again'));
+  upstream.resume();
+  upstream.resume();
+  openAll();
+  assert.ok(upstream.isConnected && !upstream.isSuspended);
+});
+
+test('a failure may suspend from within: nothing is told twice', () => {
+  const test = new TestUpstream({ sharedLanes: 2 });
+  const { upstream, transport, clock, lane, openAll, borrow } = test;
+  const [first, second, lease] = [lane(), lane(), borrow()];
+  openAll();
+  const receivers = [first, second, lease].map((one) => {
+    const receiver = new RecordingReceiver();
+    send(one, receiver, 'X');
+    return receiver;
+  });
+  clock.endTick();
+  send(first, receivers[0]!, 'HELD');
+  test.onFailure = (cause) => upstream.suspend(cause);
+  transport.streams[0]!.close(new Error('gone'));
+  assert.deepEqual(
+    receivers.map(({ events }) => events),
+    [['lost 1', 'refused 1'], ['lost 1'], ['lost 1']],
+  );
+});
+
+test("a connection of the sidecar's own can be had while everything else is suspended", () => {
+  const { upstream, transport } = new TestUpstream();
+  upstream.suspend(new Error('outage'));
+  let isReady = false;
+  const connection = upstream.openConnection({
+    onReady: () => (isReady = true),
+    onLost: () => undefined,
+    onDrain: () => undefined,
+    onDelivered: () => undefined,
+  });
+  transport.last.open();
+  assert.ok(isReady && connection.isReady);
+});
+
+// ── fences ─────────────────────────────────────────────────────────────────────────────────────────
+
+/** An upstream whose second lane was lost with a command on it: it is the first stream's to kill it. */
+function afterLoss(): TestUpstream & { killed: () => string[] } {
+  const test = new TestUpstream({ sharedLanes: 1, isFenced: true });
+  const { transport, clock, lane, openAll } = test;
+  const other = lane({ db: 1 });
+  openAll();
+  send(other, new RecordingReceiver(), 'SET k v');
+  clock.endTick();
+  transport.last.close();
+  clock.endTick();
+  const killed = (): string[] => transport.streams.flatMap((stream) => stream.sentCommands());
+  return Object.assign(test, { killed });
+}
+
+test('I5: a lost connection is killed over the home lane, and only then is the way clear', () => {
+  const { upstream, transport, clock } = afterLoss();
+  const home = transport.streams[0]!;
+  let isClear = false;
+  upstream.fences.whenClear(() => (isClear = true));
+  assert.deepEqual(home.sentCommands(), ['CLIENT KILL ID 1 ADDR 127.0.0.1:5001']);
+  assert.ok(!isClear);
+  home.say(':1\r\n');
+  assert.ok(isClear);
+  clock.advance(10_000);
+  assert.equal(home.sent(), '');
+});
+
+test('no fence is lost with the home lane: the next one is asked again', () => {
+  const { upstream, transport, clock, openAll, killed } = afterLoss();
+  transport.streams[0]!.sent();
+  clock.advance(PERIOD_MS);
+  transport.streams[0]!.close();
+  assert.equal(upstream.fences.pending.length, 2);
+  clock.advance(5);
+  openAll();
+  const commands = killed().filter((command) => command.startsWith('CLIENT KILL'));
+  assert.deepEqual(commands, [
+    'CLIENT KILL ID 1 ADDR 127.0.0.1:5001',
+    'CLIENT KILL ID 0 ADDR 127.0.0.1:5000',
+  ]);
+  transport.streams.at(-1)!.say(':0\r\n:0\r\n');
+  assert.deepEqual(upstream.fences.pending, []);
+});
+
+test('a server that is busy is asked again a little later', () => {
+  const { upstream, transport, clock } = afterLoss();
+  const home = transport.streams[0]!;
+  home.sent();
+  home.say('-BUSY Redis is busy running a script.\r\n');
+  clock.advance(99);
+  assert.equal(home.sent(), '');
+  clock.advance(1);
+  assert.equal(home.sentCommands().length, 1);
+  home.say(':1\r\n');
+  assert.deepEqual(upstream.fences.pending, []);
+});
+
+test('a suspension leaves fences behind, which are seen to when it is over', () => {
+  const test = new TestUpstream({ sharedLanes: 1, isFenced: true });
+  const { upstream, transport, clock, lane, openAll } = test;
+  openAll();
+  send(lane(), new RecordingReceiver(), 'SET k v');
+  clock.endTick();
+  upstream.suspend(new Error('outage'));
+  let isTold = false;
+  upstream.fences.whenClear(() => (isTold = true));
+  assert.ok(isTold);
+  assert.equal(upstream.fences.pending.length, 1);
+  upstream.resume();
+  openAll();
+  assert.deepEqual(transport.last.sentCommands(), ['CLIENT KILL ID 0 ADDR 127.0.0.1:5000']);
+});
+
+test("I8: a client's own connection is not asked for its id, and not fenced", () => {
+  const test = new TestUpstream({ sharedLanes: 1, isFenced: true });
+  const { upstream, transport, identities, clock, openAll } = test;
+  openAll();
+  const lane = upstream.lane(identities.identityOf({ user: 'ann', password: 'pw' }), {
+    ...upstream.homeState,
+  });
+  transport.last.open();
+  assert.deepEqual(transport.last.sentCommands(), ['AUTH ann pw']);
+  transport.last.say('+OK\r\n');
+  send(lane, new RecordingReceiver(), 'SET k v');
+  clock.endTick();
+  transport.last.close();
+  assert.deepEqual([upstream.fences.pending, upstream.fences.isForbidden], [[], false]);
 });

@@ -1,44 +1,51 @@
 /**
  * The composition root: what is built, started and drained, and in which order. The only file that knows every part.
  *
- *   start: engine ─► upstream (lanes, probe) ─► listeners ─► admin ─► ready
- *   drain: not ready ─► listeners ─► clients ─► upstream ─► engine ─► admin
+ *   start: admin ─► engine ─► upstream (lanes, probe) ─► outages (journal, breaker, replay) ─► listeners ─► ready
+ *   drain: not ready ─► listeners ─► clients ─► outages ─► upstream ─► engine ─► admin
  */
-import type { Transport } from './base/byte-stream.js';
-import { systemClock, type Clock } from './base/clock.js';
-import { silentLogger, type Logger } from './base/logger.js';
-import { VERSION } from './base/version.js';
-import { IdentityRegister, type Identity } from './command/connection-state.js';
-import { COMMANDS } from './command/table.js';
-import type { Config } from './config/config.js';
-import { formatAddress } from './config/addresses.js';
-import { describeUpstream } from './config/upstream-url.js';
-import type { ConnectionOptions } from './downstream/connection.js';
-import { Listener } from './downstream/listener.js';
-import { Outbox } from './downstream/outbox.js';
-import { maxBulkBytes, type EmbeddedEngine } from './embedded/engine.js';
-import { createProcessEngine } from './embedded/process-engine.js';
-import { mayBeRefused, refusedInProcess } from './embedded/refused.js';
-import { createWasmEngine } from './embedded/wasm-engine.js';
-import { createAdminServer, type AdminServer } from './metrics/admin-server.js';
-import { createMetrics } from './metrics/metrics.js';
-import type { Gauges } from './metrics/table.js';
-import { Clients } from './proxy/clients.js';
-import type { ProxyContext } from './proxy/context.js';
-import { Observer } from './proxy/observer.js';
-import type { Condition, SidecarStatus } from './proxy/status.js';
-import { encodeCommand } from './resp/encoder.js';
-import { Session } from './session/session.js';
-import { dial } from './upstream/dial.js';
-import { Probe } from './upstream/probe.js';
-import { socketTransport, type SocketAddress } from './upstream/socket-transport.js';
-import { Upstream } from './upstream/upstream.js';
+import type { Transport } from '../base/byte-stream.js';
+import { systemClock, type Clock } from '../base/clock.js';
+import { silentLogger, type Logger } from '../base/logger.js';
+import { VERSION } from '../base/version.js';
+import { isFailureReply } from '../breaker/failure.js';
+import { IdentityRegister, type Identity } from '../command/connection-state.js';
+import type { OutageRules } from '../command/rules.js';
+import { COMMANDS } from '../command/table.js';
+import type { Config } from '../config/config.js';
+import { formatAddress } from '../config/addresses.js';
+import { describeUpstream } from '../config/upstream-url.js';
+import type { ConnectionOptions } from '../downstream/connection.js';
+import { Listener } from '../downstream/listener.js';
+import { Outbox } from '../downstream/outbox.js';
+import { maxBulkBytes, type EmbeddedEngine } from '../embedded/engine.js';
+import { createProcessEngine } from '../embedded/process-engine.js';
+import { mayBeRefused, refusedInProcess } from '../embedded/refused.js';
+import { createWasmEngine } from '../embedded/wasm-engine.js';
+import { createAdminServer, type AdminServer } from '../metrics/admin-server.js';
+import { createMetrics } from '../metrics/metrics.js';
+import { NEVER_AWAY_GAUGES, type Gauges } from '../metrics/metric.js';
+import type { Backend } from '../proxy/backend.js';
+import { Clients } from '../proxy/clients.js';
+import type { ProxyContext } from '../proxy/context.js';
+import { Observer } from '../proxy/observer.js';
+import type { OutageView } from '../proxy/outage-view.js';
+import { NEVER_AWAY, type Condition, type SidecarStatus } from '../proxy/status.js';
+import { encodeCommand } from '../resp/encoder.js';
+import { Session } from '../session/session.js';
+import { dial } from '../upstream/dial.js';
+import { Probe } from '../upstream/probe.js';
+import { socketTransport, type SocketAddress } from '../upstream/socket-transport.js';
+import { Upstream, type UpstreamOptions } from '../upstream/upstream.js';
+import { openOutages, withoutOutages, type Outages } from './outages.js';
 
 export interface Sidecar {
   /** Rejects with an Error for people when it cannot start; nothing is left running then that keeps the process alive. */
   start(): Promise<void>;
   /** Finishes what is in flight and stops. */
   drain(): Promise<void>;
+  /** These outage rules hold from now on. */
+  useRules(rules: OutageRules): void;
   status(): SidecarStatus;
 }
 
@@ -50,6 +57,8 @@ export interface SidecarDependencies {
 /** How long the upstream may be silent over a script or another slow command. */
 const SLOW_TIMEOUT_MS = 120_000;
 const PROBE_PERIOD_MS = 1000;
+/** For the outage store to boot, or to be made again from a long journal. */
+const STORE_PATIENCE_MS = 10_000;
 
 export function createSidecar(config: Config, deps: SidecarDependencies): Sidecar {
   return new RunningSidecar(config, deps);
@@ -58,7 +67,7 @@ export function createSidecar(config: Config, deps: SidecarDependencies): Sideca
 /** `respool check`: reaches the configured upstream once. Resolves with what it says of itself, rejects for people. */
 export async function dialUpstream(config: Config): Promise<string> {
   const deps = { logger: silentLogger, clock: systemClock };
-  const engine = createEngine(config, deps);
+  const engine = upstreamEngine(config, deps);
   await engine?.start();
   try {
     const identity = new IdentityRegister().identityOf(credentialsOf(config));
@@ -86,6 +95,7 @@ class RunningSidecar implements Sidecar {
   private upstream: Upstream | null = null;
   private probe: Probe | null = null;
   private probeFailed = false;
+  private outages: Outages | null = null;
   private clients: Clients | null = null;
   private listeners: Listener[] = [];
   private admin: AdminServer | null = null;
@@ -96,7 +106,7 @@ class RunningSidecar implements Sidecar {
   ) {
     this.startedAt = deps.clock.now();
     this.outbox = new Outbox(deps.clock);
-    this.engine = createEngine(config, deps);
+    this.engine = upstreamEngine(config, deps);
     this.transport = this.engine ?? socketTransport(addressOf(config));
     this.identity = this.identities.identityOf(credentialsOf(config));
   }
@@ -108,8 +118,12 @@ class RunningSidecar implements Sidecar {
     await this.engine?.start();
     const upstream = this.createUpstream();
     this.upstream = upstream;
-    if (this.engine === null) this.probe = this.createProbe();
-    this.clients = this.createClients(upstream);
+    if (this.engine === null) await this.expectOutages(upstream);
+    this.clients = this.createClients(
+      upstream,
+      this.outages ?? withoutOutages(upstream, deps.clock),
+    );
+    this.outages?.health.start();
     for (const address of config.listen) {
       const listener = new Listener(address, (socket) => this.clients!.accept(socket));
       await listener.start();
@@ -129,10 +143,15 @@ class RunningSidecar implements Sidecar {
     for (const listener of this.listeners) listener.stop();
     await this.clients?.drain(this.config.drainMs);
     this.probe?.close();
+    await this.outages?.close();
     this.upstream?.close();
     await this.engine?.stop();
     await this.admin?.stop();
     this.deps.logger.info('stopped', { clients: this.clients?.count ?? 0 });
+  }
+
+  useRules(rules: OutageRules): void {
+    this.outages?.useRules(rules);
   }
 
   status(): SidecarStatus {
@@ -145,12 +164,15 @@ class RunningSidecar implements Sidecar {
         connected: this.isConnected,
         lanes: this.upstream?.readyLaneCount ?? 0,
       },
+      ...(this.outages?.status() ?? NEVER_AWAY),
       clients: { connected: this.clients?.count ?? 0, pinned: this.clients?.pinnedCount ?? 0 },
     };
   }
 
   private get condition(): Condition {
     if (this.phase === 'draining') return 'draining';
+    const mode = this.outages?.mode ?? 'through';
+    if (mode !== 'through') return mode === 'outage' ? 'outage' : 'replaying';
     return this.isConnected ? 'healthy' : 'holding';
   }
 
@@ -159,40 +181,103 @@ class RunningSidecar implements Sidecar {
   }
 
   private createUpstream(): Upstream {
-    const { config, deps, observer } = this;
+    const { config, observer } = this;
     return new Upstream({
+      ...this.upstreamOptions(),
       transport: this.transport,
       identity: this.identity,
       initialDb: config.upstream.kind === 'embedded' ? 0 : config.upstream.db,
+      timeoutMs: config.upstreamTimeoutMs,
+      holdMs: config.holdMs,
+      sharedLanes: config.sharedLanes,
+      isFenced: config.upstream.kind !== 'embedded',
+      onFailure: (reason, cause) => {
+        observer.upstreamFailed(reason);
+        // Whose credentials are wrong says nothing of the upstream.
+        if (reason !== 'credentials') this.outages?.health.upstreamFailed(cause);
+      },
+      onHoldExpired: (cause) => this.outages?.health.holdExpired(cause),
+    });
+  }
+
+  /** The store is near and takes as long to boot as it takes; what it counts is not the upstream's. */
+  private createStoreUpstream(transport: Transport): Upstream {
+    return new Upstream({
+      ...this.upstreamOptions(),
+      transport,
+      identity: this.identities.identityOf(null),
+      initialDb: 0,
+      timeoutMs: STORE_PATIENCE_MS,
+      holdMs: STORE_PATIENCE_MS,
+      sharedLanes: 1,
+      logger: silentLogger,
+      traffic: new Observer(),
+      isFenced: false,
+      unservedWords: [],
+      onFailure: () => undefined,
+    });
+  }
+
+  private upstreamOptions(): CommonOptions {
+    const { config, deps, observer } = this;
+    return {
       clock: deps.clock,
       random: Math.random,
       logger: deps.logger,
       traffic: observer,
-      timeoutMs: config.upstreamTimeoutMs,
       slowTimeoutMs: Math.max(SLOW_TIMEOUT_MS, config.upstreamTimeoutMs),
-      holdMs: config.holdMs,
-      sharedLanes: config.sharedLanes,
       maxPinned: config.maxPinned,
-      onFailure: (reason) => observer.upstreamFailed(reason),
       onDelivered: () => {
         this.outbox.flush();
         return this.outbox.takeRetaining();
       },
+    };
+  }
+
+  private async expectOutages(upstream: Upstream): Promise<void> {
+    const { config, deps, observer, identity, identities } = this;
+    this.probe = this.createProbe(upstream);
+    this.outages = await openOutages({
+      config,
+      clock: deps.clock,
+      logger: deps.logger,
+      random: Math.random,
+      observer,
+      upstream,
+      identity,
+      identities,
+      probe: this.probe,
+      createEngine: () => createEngine(config, deps, null),
+      createStoreUpstream: (transport) => this.createStoreUpstream(transport),
+      connect: (events) => upstream.openConnection(events),
+      flush: () => this.outbox.flush(),
+      onModeChange: () => this.clients?.modeChanged(),
     });
   }
 
-  private createProbe(): Probe {
+  private createProbe(upstream: Upstream): Probe {
+    const { config, deps, identity } = this;
     return new Probe({
-      address: addressOf(this.config),
-      identity: this.identity,
-      clock: this.deps.clock,
+      address: addressOf(config),
+      identity,
+      clock: deps.clock,
+      logger: deps.logger,
+      silence: upstream.silence,
       periodMs: PROBE_PERIOD_MS,
-      timeoutMs: this.config.upstreamTimeoutMs,
-      onResult: (problem) => (this.probeFailed = problem !== null),
+      timeoutMs: config.upstreamTimeoutMs,
+      key: `${config.journal.cursorPrefix}probe`,
+      isFailure: isFailureReply,
+      owesWrites: () => (this.outages?.journal.pendingRecords ?? 0) > 0,
+      isWatching: () => (this.outages?.breaker.state ?? 'closed') === 'closed',
+      onResult: (problem) => {
+        this.probeFailed = problem !== null;
+        if (problem === null) this.outages?.breaker.succeeded();
+        else this.outages?.health.upstreamFailed(problem);
+      },
     });
   }
 
-  private createClients(upstream: Upstream): Clients {
+  private createClients(upstream: Upstream, outage: OutageView): Clients {
     const { config, deps, observer } = this;
     const connection: ConnectionOptions = {
       outbox: this.outbox,
@@ -203,12 +288,12 @@ class RunningSidecar implements Sidecar {
     const context = {
       clock: deps.clock,
       observer,
-      pool: upstream.pool,
-      silence: upstream.silence,
+      upstream: backendOf(upstream),
+      outage,
+      control: { status: () => this.status(), outage: this.outages?.control() ?? null },
       password: config.requirepass === null ? null : Buffer.from(config.requirepass),
       upstreamTimeoutMs: config.upstreamTimeoutMs,
       newSession: () => new Session(this.identity, upstream.homeState, this.identities),
-      laneFor: (session: Session) => upstream.lane(session.identity, session.state),
       isStranger: (identity: Identity) =>
         identity.credentials === null && upstream.refusesStrangers,
       ...(this.engine === null ? PASS_EVERYTHING : REFUSE_WHAT_NEEDS_A_SERVER),
@@ -250,8 +335,24 @@ class RunningSidecar implements Sidecar {
       upstreamPendingBytes: upstream?.pendingBytes ?? 0,
       inFlightCommands: upstream?.commandsInFlight ?? 0,
       waitingCommands: upstream?.waitingCommands ?? 0,
+      outage: this.outages?.gauges() ?? NEVER_AWAY_GAUGES,
     };
   }
+}
+
+/** What the upstream and the outage store have in common. */
+type CommonOptions = Pick<
+  UpstreamOptions,
+  'clock' | 'random' | 'logger' | 'traffic' | 'slowTimeoutMs' | 'maxPinned' | 'onDelivered'
+>;
+
+function backendOf(upstream: Upstream): Backend {
+  return {
+    pool: upstream.pool,
+    silence: upstream.silence,
+    laneFor: (session) => upstream.lane(session.identity, session.state),
+    identityOf: (session) => session.identity,
+  };
 }
 
 type Refusal = Pick<ProxyContext, 'refusal' | 'filterPassing'>;
@@ -272,14 +373,20 @@ const REFUSE_WHAT_NEEDS_A_SERVER: Refusal = {
     passes.map((passing, id) => (mayBeRefused(COMMANDS[id]!.name) ? 0 : passing)),
 };
 
+/** The engine that is the upstream, if it is embedded. */
+function upstreamEngine(config: Config, deps: SidecarDependencies): EmbeddedEngine | null {
+  if (config.upstream.kind !== 'embedded') return null;
+  return createEngine(config, deps, config.embeddedSnapshotPath);
+}
+
 function createEngine(
   config: Config,
   { logger, clock }: SidecarDependencies,
-): EmbeddedEngine | null {
-  if (config.upstream.kind !== 'embedded') return null;
+  snapshotFile: string | null,
+): EmbeddedEngine {
   const options = {
     maxMemoryBytes: config.embeddedMaxMemoryBytes,
-    snapshotFile: config.embeddedSnapshotPath,
+    snapshotFile,
     logger,
     clock,
   };

@@ -1,0 +1,37 @@
+/**
+ * Which keys have records waiting in the journal: for every key the sequence number of the last record that touched it,
+ * so that a read of a key can tell whether the upstream knows all that was acknowledged (I4). A table of fixed size
+ * without the keys themselves: keys that share a place make somebody wait who need not, never the other way round.
+ *
+ *   note(0, 'cart:7', 1042) ─► hash(db, key) ─► seqs[place] = 1042        seqOf(0, 'cart:7') ≤ applied?  read upstream
+ */
+
+/** A power of two. 512 KiB; with 100,000 keys waiting every place is taken, and a read waits for the last of them. */
+const PLACES = 65_536;
+
+export class PendingKeys {
+  private readonly seqs = new Float64Array(PLACES);
+  private floor = 0;
+
+  /** The record `seq` touches `key` of database `db`. Called with rising `seq`. */
+  note(db: number, key: Uint8Array, seq: number): void {
+    this.seqs[placeOf(db, key)] = seq;
+  }
+
+  /** The record `seq` touches keys that cannot be told: it counts for all of them. */
+  noteAll(seq: number): void {
+    this.floor = seq;
+  }
+
+  /** The last record that may have touched the key; 0 when none has. */
+  seqOf(db: number, key: Uint8Array): number {
+    return Math.max(this.floor, this.seqs[placeOf(db, key)]!);
+  }
+}
+
+/** FNV-1a over the database and the key, folded: a byte costs one multiplication. */
+function placeOf(db: number, key: Uint8Array): number {
+  let hash = Math.imul(0x811c9dc5 ^ db, 0x01000193);
+  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key[at]!, 0x01000193);
+  return (hash ^ (hash >>> 16)) & (PLACES - 1);
+}

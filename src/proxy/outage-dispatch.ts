@@ -1,0 +1,309 @@
+/**
+ * The dispatcher's other half: what one client's commands meet while the upstream is away or the journal is replayed.
+ * Finds the outage class, asks `routeInOutage`, chooses between the store and the returning upstream, and does what has
+ * no counterpart in good times. Whatever means the same as ever goes back to the dispatcher, whose link then leads to the
+ * outage store.
+ */
+import { effectOf } from '../command/effect.js';
+import { keysOf } from '../command/keys.js';
+import { outageClassOf, type OutageClass } from '../command/outage-class.js';
+import { COMMANDS, type SessionEffect } from '../command/table.js';
+import { splitArguments } from '../resp/arguments.js';
+import { classify } from '../command/classify.js';
+import { cutRequests } from '../resp/cut-requests.js';
+import { encodeCommand, OK_REPLY } from '../resp/encoder.js';
+import type { Session } from '../session/session.js';
+import type { Timer } from '../base/clock.js';
+import type { Admission } from './admission.js';
+import type { Backend } from './backend.js';
+import type { Deposit } from './buffered-replies.js';
+import type { ProxyContext } from './context.js';
+import { credentialsIn } from './credentials.js';
+import { unavailableBecause } from './errors.js';
+import { PUBLISHING, routeInOutage, type OutageRoute } from './outage-route.js';
+import { isSetting, type Position } from './route.js';
+import type { Special } from './special.js';
+import type { TransactionLog } from './transaction-log.js';
+
+/** What it asks of the dispatcher. */
+export interface OutageHost {
+  readonly session: Session;
+  readonly position: Position;
+  readonly isInTransaction: boolean;
+  readonly isAtBoundary: boolean;
+  /** The credentials are for the sidecar itself to judge. */
+  isOurPassword(effect: SessionEffect, args: readonly Buffer[]): boolean;
+  readonly openTransaction: TransactionLog | null;
+  /** Sends to `backend` from now on. False: not now. */
+  turnTo(backend: Backend): boolean;
+  perform(decision: OutageRoute, command: Special): boolean;
+  answerHere(reply: Buffer): boolean;
+  /** Sends a write, or the EXEC that ends a transaction, whose reply waits for the journal. */
+  sendDeposit(command: Special, deposit: Deposit): boolean;
+  /** Sends `frame` where the client keeps a connection. */
+  sendKept(frame: Buffer): void;
+  /** Waits for data until the upstream is back or the command's own time is over; false when it cannot. */
+  waitForUpstream(command: Special): boolean;
+  /** Nothing of the open transaction will run; `hasEnded`: the client has said EXEC. */
+  breakTransaction(hasEnded: boolean): void;
+  /** The session's identity has changed. */
+  identified(): void;
+  /** What had to wait may be tried again. */
+  goOn(): void;
+}
+
+const NOBODY_RECEIVED = Buffer.from(':0\r\n');
+const NIL = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const;
+
+/** Where these go does not depend on how things stand. */
+const UNMOVED: ReadonlySet<OutageRoute> = new Set([
+  'leave',
+  'abort',
+  'refuse',
+  'unlock',
+  'hang-up',
+  'answer',
+]);
+
+export class OutageDispatch {
+  /** Since when the command at hand waits for something better than its outage treatment. */
+  private waitsSince: number | null = null;
+  private timer: Timer | null = null;
+  private readonly again = (): void => this.host.goOn();
+
+  constructor(
+    private readonly host: OutageHost,
+    private readonly context: ProxyContext,
+  ) {}
+
+  /** Lets pass unseen what needs no look: reads, while everything goes to the store. */
+  admit(admission: Admission): void {
+    const { outage } = this.context;
+    const hasDatabase = this.host.session.state.db < outage.databases;
+    const mayPass =
+      outage.mode === 'outage' && outage.answersReads && this.hasRights && hasDatabase;
+    if (mayPass) admission.moveToOutage(this.host.position, outage.rules);
+    else admission.close();
+  }
+
+  /** False: not now; it comes again through `goOn`. */
+  command(command: Special): boolean {
+    if (this.host.isAtBoundary) return false;
+    const outageClass = this.classOf(command);
+    const decision = this.decide(command, outageClass);
+    const backend = this.backendFor(decision, command, outageClass);
+    if (backend === 'later') return this.waitForMove();
+    if (backend !== null && !this.host.turnTo(backend)) return false;
+    const taken = this.host.perform(decision, command);
+    if (taken) this.taken(command, decision, outageClass);
+    return taken;
+  }
+
+  /** Does what has no counterpart in good times. */
+  perform(decision: OutageRoute, command: Special): boolean {
+    switch (decision) {
+      case 'buffer':
+        return this.buffer(command);
+      case 'wait':
+        return this.wait(command);
+      case 'log-in':
+        return this.logIn(command);
+      case 'nobody':
+        return this.host.answerHere(NOBODY_RECEIVED);
+      default:
+        return this.refuse(command.effect);
+    }
+  }
+
+  // ── what it is and where it goes ─────────────────────────────────────────────────────────────────
+
+  private classOf({ id, args }: Special): OutageClass {
+    const { rules } = this.context.outage;
+    const byTable = outageClassOf(id, args);
+    return rules.touches(id) ? rules.classOf(id, args, byTable) : byTable;
+  }
+
+  private decide({ id, effect, args }: Special, outageClass: OutageClass): OutageRoute {
+    const { host } = this;
+    const { outage } = this.context;
+    const { isInTransaction, position } = host;
+    if (host.isOurPassword(effect, args)) return 'unlock';
+    const decision = routeInOutage(effect, outageClass, position, isInTransaction);
+    if (UNMOVED.has(decision) || decision === 'log-in') return decision;
+    // What an empty Redis would say of itself is no answer.
+    const isAlone = position !== 'kept' && !isInTransaction;
+    if (COMMANDS[id]!.name === 'info' && decision === 'pass' && isAlone) return 'answer';
+    if (host.session.state.db >= outage.databases) return 'unavailable';
+    const isHarmless = outageClass === 'local' && (effect === 'none' || isSetting(effect));
+    if (!this.hasRights && !isHarmless) return 'unavailable';
+    if (outageClass === 'read' && !outage.answersReads) return 'unavailable';
+    if (outageClass === 'buffer' && !outage.buffersWrites) return 'unavailable';
+    const isPublishing = PUBLISHING.has(COMMANDS[id]!.name);
+    return isPublishing && decision === 'pass' && isAlone ? 'nobody' : decision;
+  }
+
+  /** The store holds what this sidecar's own identity wrote: nobody else sees it or adds to it (I8). */
+  private get hasRights(): boolean {
+    return this.context.outage.ownsRights(this.host.session.identity);
+  }
+
+  /** Null: it does not matter. */
+  private backendFor(
+    decision: OutageRoute,
+    command: Special,
+    outageClass: OutageClass,
+  ): Backend | 'later' | null {
+    const { outage, upstream } = this.context;
+    const { store } = outage;
+    if (decision === 'unlock') return store;
+    if (UNMOVED.has(decision) || decision === 'nobody') return null;
+    if (decision === 'wait') return upstream;
+    if (outage.mode === 'outage' || this.host.position === 'kept') return store;
+    return this.backendInReplay(decision, command, outageClass);
+  }
+
+  /** The upstream is back and has not everything yet. */
+  private backendInReplay(
+    decision: OutageRoute,
+    { id, args }: Special,
+    outageClass: OutageClass,
+  ): Backend | 'later' {
+    const { outage, upstream } = this.context;
+    const { host } = this;
+    if (decision === 'unavailable') return this.mayWait ? 'later' : outage.store;
+    const isPlainRead = decision === 'pass' && outageClass === 'read' && !host.isInTransaction;
+    if (isPlainRead) {
+      if (outage.isReadable(host.session.state.db, keysOf(id, args))) return upstream;
+      return this.mayWait ? 'later' : outage.store;
+    }
+    const isHeld = outage.mode === 'change-over' && (decision === 'buffer' || decision === 'pin');
+    return isHeld && this.mayWait ? 'later' : outage.store;
+  }
+
+  /** It has not waited for as long as it may. */
+  private get mayWait(): boolean {
+    const { clock, outage } = this.context;
+    return this.waitsSince === null || clock.now() - this.waitsSince < outage.holdMs;
+  }
+
+  private waitForMove(): false {
+    const { clock, outage, observer } = this.context;
+    if (this.waitsSince === null) {
+      this.waitsSince = clock.now();
+      this.timer = clock.after(outage.holdMs, this.again);
+      observer.heldCommands += 1;
+    }
+    outage.whenMoved(this.again);
+    return false;
+  }
+
+  /** Nothing waits any more: it was taken, its time has come, or its client is gone. */
+  forgetWait(): void {
+    if (this.waitsSince === null) return;
+    this.timer?.cancel();
+    this.waitsSince = null;
+    this.context.observer.heldCommands -= 1;
+  }
+
+  private taken({ id }: Special, decision: OutageRoute, outageClass: OutageClass): void {
+    this.forgetWait();
+    this.context.observer.answeredInOutage(id, decision === 'unavailable' ? 'refuse' : outageClass);
+  }
+
+  // ── what is done ─────────────────────────────────────────────────────────────────────────────────
+
+  private buffer(command: Special): boolean {
+    const { host } = this;
+    const { db } = host.session.state;
+    const { id, frame, args, effect } = command;
+    if (effect === 'exec') return this.bufferTransaction(command);
+    const refusal = this.context.outage.desk.refusal(frame.length);
+    if (refusal !== null) return host.answerHere(this.notTaken(refusal));
+    const write = { id, frame, args };
+    return host.sendDeposit(command, { db, bytes: frame.length, write, queued: null });
+  }
+
+  private bufferTransaction(command: Special): boolean {
+    const { host } = this;
+    const requests = host.openTransaction?.requests ?? null;
+    // Too long to be kept, or begun with WATCH: nothing that the journal could take as one.
+    if (requests === null) return this.refuse('exec');
+    const { db } = host.session.state;
+    // The first is MULTI.
+    const commands = cutRequests(requests).slice(1).map(specialOf);
+    const classes = commands.map((one) => this.classOf(one));
+    // It was begun in better times, with what only the real data can answer.
+    const { desk, answersReads, buffersWrites } = this.context.outage;
+    const isRefused = (one: OutageClass): boolean =>
+      one === 'refuse' ||
+      one === 'wait' ||
+      (one === 'read' && !answersReads) ||
+      (one === 'buffer' && !buffersWrites);
+    if (classes.some(isRefused)) return this.refuse('exec');
+    const refusal = classes.includes('buffer') ? desk.refusal(requests.length) : null;
+    if (refusal !== null) {
+      this.context.observer.journalRefused(refusal);
+      return this.refuse('exec', refusal);
+    }
+    const queued = commands.map((one, index) => (classes[index] === 'buffer' ? one : null));
+    return host.sendDeposit(command, { db, bytes: requests.length, write: null, queued });
+  }
+
+  /** Only the real data could bring what it waits for; without a time of its own the answer is known at once. */
+  private wait(command: Special): boolean {
+    const { host } = this;
+    if (command.effect === 'blocking') return host.waitForUpstream(command);
+    return host.answerHere(NIL[host.session.state.resp]);
+  }
+
+  /** Believes only what the upstream has believed before. */
+  private logIn(command: Special): boolean {
+    const { host } = this;
+    const credentials = credentialsIn(command.args);
+    if (credentials === null)
+      return this.hasRights ? host.perform('pin', command) : this.refuse(command.effect);
+    const { user, password, rest } = credentials;
+    const identity = this.context.outage.acceptedIdentity(user, password);
+    if (identity === null) return this.refuse(command.effect, UNSEEN_CREDENTIALS);
+    if (rest !== null) {
+      const args = splitArguments(rest);
+      const taken = host.perform('pin', { ...command, frame: rest, args });
+      if (!taken) return false;
+      host.session.identity = identity;
+      host.identified();
+      return true;
+    }
+    if (!host.answerHere(OK_REPLY)) return false;
+    host.session.identity = identity;
+    host.identified();
+    return true;
+  }
+
+  private refuse(effect: SessionEffect, reason = this.context.outage.reason()): boolean {
+    const { host } = this;
+    const error = unavailableBecause(reason);
+    if (host.position === 'kept') {
+      // The store says it in the command's place, and so in its order.
+      host.sendKept(encodeCommand(['EVAL', ERROR_SCRIPT, 0, error.subarray(1, -2)]));
+      return true;
+    }
+    const isAnswered = host.answerHere(error);
+    if (isAnswered && host.isInTransaction) host.breakTransaction(effect === 'exec');
+    return isAnswered;
+  }
+
+  private notTaken(refusal: string): Buffer {
+    this.context.observer.journalRefused(refusal);
+    return unavailableBecause(refusal);
+  }
+}
+
+function specialOf(frame: Buffer): Special {
+  const args = splitArguments(frame);
+  const id = classify(args[0]!, 0, args[0]!.length);
+  return { id, args, frame, effect: effectOf(id, args) };
+}
+
+const ERROR_SCRIPT = 'return redis.error_reply(ARGV[1])';
+const UNSEEN_CREDENTIALS =
+  'the upstream is away, and these credentials were not used before it left';

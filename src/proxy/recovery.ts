@@ -1,0 +1,166 @@
+/**
+ * The commands of one client that were not answered because their connection was lost, oldest first. They are done again
+ * as if the client had just sent them, before anything newer; what may have run and must not run twice is answered with
+ * -UNKNOWNOUTCOME in its place (SEMANTICS §3, I5). Decides; the dispatcher does.
+ *
+ *   lost in one go:  collect ×n ──judge──► in front of what an earlier loss has left ──► head, done
+ */
+import { classify } from '../command/classify.js';
+import { effectOf } from '../command/effect.js';
+import { isRead, isRepeatable } from '../command/repeatable.js';
+import type { SessionEffect } from '../command/table.js';
+import { splitArguments } from '../resp/arguments.js';
+import { cutRequests } from '../resp/cut-requests.js';
+
+/**
+ * - `again` it never left, or saying it again changes nothing but the reply.
+ * - `unknown` it may have run and is not said again.
+ * - `unavailable` it did not run, and cannot be said again.
+ */
+export type Verdict = 'again' | 'unknown' | 'unavailable';
+
+/** How ambiguous commands are treated: repeat what is safe to repeat, or report all that may have written. */
+export type Ambiguity = 'repeat' | 'report';
+
+/** What the loss has done to the client's transaction: nothing, ended it, or made sure that it will not run. */
+export type Consequence = 'none' | 'ended' | 'broken';
+
+interface Lost {
+  /** Null: it was not kept. */
+  readonly frame: Buffer | null;
+  readonly wasSent: boolean;
+  readonly cause: Error;
+}
+
+export interface Unanswered extends Lost {
+  readonly id: number;
+  verdict: Verdict;
+}
+
+export class Recovery {
+  private lost: Lost[] = [];
+  private beganInTransaction = false;
+  private commands: Unanswered[] = [];
+
+  get isActive(): boolean {
+    return this.lost.length > 0 || this.commands.length > 0;
+  }
+  /** The oldest; undefined when there is none, or it has not been judged. */
+  get head(): Unanswered | undefined {
+    return this.lost.length > 0 ? undefined : this.commands[0];
+  }
+
+  done(): void {
+    this.commands.shift();
+  }
+
+  clear(): void {
+    this.lost = [];
+    this.commands = [];
+  }
+
+  /**
+   * `count` commands were not answered. `requests`: theirs, null when they were not kept; `wasSent`: the upstream may
+   * have run them; `inTransaction`: MULTI had been answered before the first of them.
+   */
+  collect(
+    count: number,
+    requests: Buffer | null,
+    wasSent: boolean,
+    inTransaction: boolean,
+    cause: Error,
+  ): void {
+    if (this.lost.length === 0) this.beganInTransaction = inTransaction;
+    const frames = requests === null ? new Array<null>(count).fill(null) : cutRequests(requests);
+    for (const frame of frames) this.lost.push({ frame, wasSent, cause });
+  }
+
+  /** Everything that was lost in one go has been collected. */
+  judge(ambiguity: Ambiguity): Consequence {
+    const judge = new Judge(this.beganInTransaction, ambiguity);
+    for (const lost of this.lost) judge.add(lost);
+    this.commands = [...judge.commands, ...this.commands];
+    this.lost = [];
+    return judge.consequence;
+  }
+}
+
+/** Saying these again changes nothing but the connection's own state, which is gone. */
+const HARMLESS: ReadonlySet<SessionEffect> = new Set([
+  'multi',
+  'discard',
+  'watch',
+  'unwatch',
+  'auth',
+  'hello',
+  'select',
+  'name',
+  'library',
+]);
+
+/** Goes through what was lost, with an eye on where transactions begin and end. */
+class Judge {
+  readonly commands: Unanswered[] = [];
+  consequence: Consequence = 'none';
+  /** Where what the next EXEC or MULTI speaks of began: a WATCH or a MULTI; null when nothing did. */
+  private began: number | null;
+  private isOpen: boolean;
+  /** The beginning of the open transaction was heard elsewhere, and is not among what was lost. */
+  private isHeadless: boolean;
+  private isBroken = false;
+
+  constructor(
+    inTransaction: boolean,
+    private readonly ambiguity: Ambiguity,
+  ) {
+    this.isOpen = this.isHeadless = inTransaction;
+    this.began = inTransaction ? 0 : null;
+  }
+
+  add(lost: Lost): void {
+    if (lost.frame === null) return this.addUnkept(lost);
+    const args = splitArguments(lost.frame);
+    const id = classify(args[0]!, 0, args[0]!.length);
+    const effect = effectOf(id, args);
+    const verdict = this.verdictOf(id, effect, args, lost);
+    this.commands.push({ ...lost, id, verdict });
+    if (effect === 'watch' || effect === 'multi') this.began ??= this.commands.length - 1;
+    if (effect === 'multi') this.isOpen = true;
+    if (effect === 'exec') this.execWasLost(lost);
+    if (effect === 'exec' || effect === 'discard' || effect === 'unwatch') this.isOver();
+  }
+
+  private verdictOf(
+    id: number,
+    effect: SessionEffect,
+    args: readonly Buffer[],
+    { wasSent }: Lost,
+  ): Verdict {
+    if (this.isBroken) return wasSent ? 'unknown' : 'unavailable';
+    if (effect === 'exec') return wasSent ? 'unknown' : this.isHeadless ? 'unavailable' : 'again';
+    if (!wasSent || this.isOpen || HARMLESS.has(effect) || isRead(id, args)) return 'again';
+    return this.ambiguity === 'repeat' && isRepeatable(id, args) ? 'again' : 'unknown';
+  }
+
+  /** Nobody can say it again; a transaction without it is not what the client meant. */
+  private addUnkept(lost: Lost): void {
+    this.commands.push({ ...lost, id: 0, verdict: lost.wasSent ? 'unknown' : 'unavailable' });
+    if (!this.isOpen) return;
+    this.isBroken = true;
+    this.consequence = 'broken';
+    for (const command of this.commands.slice(this.began ?? 0))
+      if (command.verdict === 'again') command.verdict = 'unavailable';
+  }
+
+  /** If it was sent, whatever it was to run may have run. */
+  private execWasLost({ wasSent }: Lost): void {
+    if (wasSent && this.began !== null)
+      for (const command of this.commands.slice(this.began)) command.verdict = 'unknown';
+    if (wasSent || this.isHeadless || this.isBroken) this.consequence = 'ended';
+  }
+
+  private isOver(): void {
+    this.began = null;
+    this.isOpen = this.isHeadless = this.isBroken = false;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Pairs what an upstream says on one connection with those who asked: the first in flight gets the first replies, as
+ * slices of the chunk that they came in, as long as they are.
+ *
+ *   in flight: │ A × 3 │ B × 1 │ A × 16 │
+ *   chunk:     │ +OK $1 v :7 │ *2 … │ … ──► A.receive(…, 3) · B.receive(…, 1) · A.receive(…, as many as there are)
+ *
+ * An error by which the server says that it cannot serve goes to `unserved` first, alone and whole.
+ */
+import { ReplyFramer, type ErrorJudge } from '../resp/reply-framer.js';
+import { SLOW, type InFlight } from './in-flight.js';
+
+/** An error is held back until its line has ended, up to this; Redis' own are much shorter. */
+const MAX_HELD_ERROR_BYTES = 4 * 1024;
+const LF = 10;
+
+/** What is counted on the way. Plain numbers, added to on the hot path. */
+export interface UpstreamTraffic {
+  upstreamBytesIn: number;
+  upstreamBytesOut: number;
+  /** `count` replies came `milliseconds` after their commands were sent. */
+  replied(kind: ConnectionKind, milliseconds: number, count: number): void;
+}
+
+/** Whether many clients share the connection or one has it to itself. */
+export type ConnectionKind = 'shared' | 'pinned';
+
+export interface PairingOptions {
+  readonly kind: ConnectionKind;
+  readonly traffic: UpstreamTraffic;
+  /** Which errors are shown to `ReplyReceiver.unserved` first. */
+  readonly unserved?: ErrorJudge | null;
+}
+
+/** The connection that it is done for. */
+export interface Paired {
+  readonly inFlight: InFlight;
+  readonly isLost: boolean;
+  /** Bytes from `pos` on that nobody in flight awaits. */
+  unasked(chunk: Buffer, pos: number): void;
+  /** The frame of the oldest command in flight; null where it was not kept. */
+  takeRequest(): Buffer | null;
+  countSlow(change: number): void;
+  /** The bytes are no RESP. */
+  fail(cause: Error): void;
+}
+
+export class Pairing {
+  private readonly framer = new ReplyFramer();
+  /** The beginning of an error line, of which no part has been delivered. */
+  private heldError: Buffer | null = null;
+
+  constructor(
+    private readonly options: PairingOptions,
+    private readonly connection: Paired,
+  ) {
+    this.framer.stopBefore = options.unserved ?? null;
+  }
+
+  /** A part of the first reply in flight has been delivered. */
+  get isInFrame(): boolean {
+    return this.framer.isInFrame;
+  }
+  /** Bytes of the unfinished reply seen so far. */
+  get unfinishedBytes(): number {
+    return this.framer.unfinishedBytes;
+  }
+
+  /** Hands over what has come at `now`, until the connection is lost by it. */
+  deliver(arrived: Buffer, now: number): void {
+    const { connection, framer, heldError } = this;
+    const { inFlight } = connection;
+    this.heldError = null;
+    const chunk = heldError === null ? arrived : Buffer.concat([heldError, arrived]);
+    const end = chunk.length;
+    let pos = 0;
+    while (pos < end && !connection.isLost) {
+      if (inFlight.size === 0) return connection.unasked(chunk, pos);
+      const start = pos;
+      try {
+        pos = framer.scan(chunk, pos, end, inFlight.headCount());
+      } catch (problem) {
+        return connection.fail(problem as Error);
+      }
+      if (pos > start) this.handOver(chunk, start, pos, framer.completed, now);
+      else pos = this.meetError(chunk, pos, now);
+    }
+  }
+
+  /** `chunk[start, end)` is the first receiver's, and `completed` of its replies end in it. */
+  private handOver(
+    chunk: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+    now: number,
+  ): void {
+    const receiver = this.connection.inFlight.headReceiver();
+    if (completed > 0) this.complete(completed, now);
+    receiver.receive(chunk, start, end, completed);
+  }
+
+  private complete(count: number, now: number): void {
+    const { inFlight } = this.connection;
+    this.options.traffic.replied(this.options.kind, now - inFlight.headSentAt(), count);
+    if (inFlight.headPatience() === SLOW) this.connection.countSlow(-count);
+    inFlight.completeHead(count);
+  }
+
+  /** At `pos` begins an error of a server that cannot serve, or what may become one. Returns where to go on. */
+  private meetError(chunk: Buffer, pos: number, now: number): number {
+    const lineEnd = chunk.indexOf(LF, pos) + 1;
+    if (lineEnd === 0 && chunk.length - pos <= MAX_HELD_ERROR_BYTES) {
+      this.heldError = Buffer.from(chunk.subarray(pos));
+      return chunk.length;
+    }
+    const receiver = this.connection.inFlight.headReceiver();
+    if (lineEnd > 0 && receiver.unserved !== undefined) {
+      const request = this.connection.takeRequest();
+      const frame = Buffer.from(chunk.subarray(pos, lineEnd));
+      this.complete(1, now);
+      if (!receiver.unserved(1, frame, request)) receiver.receive(chunk, pos, lineEnd, 1);
+      return lineEnd;
+    }
+    return this.passError(chunk, pos, now);
+  }
+
+  /** Nobody asked to see it first, or it is too long to be one of a server's own. */
+  private passError(chunk: Buffer, pos: number, now: number): number {
+    const { framer } = this;
+    const { stopBefore } = framer;
+    framer.stopBefore = null;
+    const end = framer.scan(chunk, pos, chunk.length, 1);
+    framer.stopBefore = stopBefore;
+    this.handOver(chunk, pos, end, framer.completed, now);
+    return end;
+  }
+}
