@@ -46,6 +46,7 @@ export interface HealthParts {
   readonly onModeChange: (mode: Mode) => void;
 }
 
+const OPENED_BY_HAND = new Error('an operator opened the breaker');
 const COUNT_REPLIES_MS = 1000;
 const REPLAY_AGAIN_MS = 1000;
 /** With fewer records left than this, writes are held until the last one is in. */
@@ -134,7 +135,7 @@ export class Health {
   }
 
   breakerChanged(state: BreakerState, cause: Error | null): void {
-    if (state === 'open' && this.mode !== 'outage') this.beginOutage(cause ?? new Error('forced'));
+    if (state === 'open' && this.mode !== 'outage') this.beginOutage(cause ?? OPENED_BY_HAND);
     else if (state === 'closed' && this.mode === 'outage') this.beginReplay();
   }
 

@@ -279,7 +279,7 @@ export class Dispatcher
     if (this.isGone) return;
     // Where nobody stands in for whoever refuses, that was the last word.
     const { outage, upstream } = this.context;
-    const isReplaced = this.link.backend === upstream && outage.mode !== 'through';
+    const isReplaced = this.link.backend === upstream && outage.mode === 'outage';
     const isFinal = !isReplaced && !(cause instanceof NeverSent);
     this.secondTry.collect(count, isFinal ? null : requests, false, cause);
   }
@@ -921,4 +921,6 @@ function isPause(commandId: number, args: readonly Buffer[]): boolean {
   return COMMANDS[commandId]!.name === 'client' && subcommand(args) === 'pause';
 }
 
-const QUEUE_LOST = unavailable(new Error('the connection that held this transaction was lost'));
+const QUEUE_LOST = unavailableBecause(
+  'this transaction will not run: its connection was lost, or a command of it was refused',
+);

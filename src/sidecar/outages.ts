@@ -81,6 +81,8 @@ export async function openOutages(options: OutagesOptions): Promise<Outages> {
     onSettled: (throughSeq, problem) => desk.settled(throughSeq, problem),
   });
   desk.serve(journal);
+  if (directory === null)
+    logger.warn('the journal is in memory: what it holds is lost on exit', { maxBytes });
   const outages = new Outages(options, journal, desk, pendingKeys);
   late.outages = outages;
   return outages;
@@ -228,6 +230,12 @@ export class Outages implements OutageView {
   /** Writes that are on their way are settled; what the journal holds is replayed by the next run. */
   async close(): Promise<void> {
     this.health.stop();
+    const records = this.journal.pendingRecords;
+    const { config, logger } = this.options;
+    const { directory } = config.journal;
+    if (records > 0 && directory === null) logger.error('journaled writes are lost', { records });
+    if (records > 0 && directory !== null)
+      logger.warn('journaled writes wait for the next start', { records, directory });
     await this.journal.close();
   }
 
