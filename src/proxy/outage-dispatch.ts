@@ -217,10 +217,11 @@ export class OutageDispatch {
     const { db } = host.session.state;
     const { id, frame, args, effect } = command;
     if (effect === 'exec') return this.bufferTransaction(command);
-    const refusal = this.context.outage.desk.refusal(frame.length);
+    const bytes = roomFor(frame.length, 1);
+    const refusal = this.context.outage.desk.refusal(bytes);
     if (refusal !== null) return host.answerHere(this.notTaken(refusal));
     const write = { id, frame, args };
-    return host.sendDeposit(command, { db, bytes: frame.length, write, queued: null });
+    return host.sendDeposit(command, { db, bytes, write, queued: null });
   }
 
   private bufferTransaction(command: Special): boolean {
@@ -240,13 +241,14 @@ export class OutageDispatch {
       (one === 'read' && !answersReads) ||
       (one === 'buffer' && !buffersWrites);
     if (classes.some(isRefused)) return this.refuse('exec');
-    const refusal = classes.includes('buffer') ? desk.refusal(requests.length) : null;
+    const bytes = roomFor(requests.length, commands.length);
+    const refusal = classes.includes('buffer') ? desk.refusal(bytes) : null;
     if (refusal !== null) {
       this.context.observer.journalRefused(refusal);
       return this.refuse('exec', refusal);
     }
     const queued = commands.map((one, index) => (classes[index] === 'buffer' ? one : null));
-    return host.sendDeposit(command, { db, bytes: requests.length, write: null, queued });
+    return host.sendDeposit(command, { db, bytes, write: null, queued });
   }
 
   /** Only the real data could bring what it waits for; without a time of its own the answer is known at once. */
@@ -296,6 +298,14 @@ export class OutageDispatch {
     this.context.observer.journalRefused(refusal);
     return unavailableBecause(refusal);
   }
+}
+
+/** A record's header, and what the journal's form of a command is longer than the client's (an expiry, an id). */
+const MARGIN_BYTES = 128;
+
+/** What must be free in the journal before the store may run it: a record that did not fit would cost the store. */
+function roomFor(bytes: number, commands: number): number {
+  return bytes + commands * MARGIN_BYTES;
 }
 
 function specialOf(frame: Buffer): Special {

@@ -5,7 +5,7 @@
  */
 import { OUTAGE_CLASSES, type OutageClass } from '../command/outage-class.js';
 import { COMMANDS, type SessionEffect } from '../command/table.js';
-import type { Position, Route } from './route.js';
+import { route, type Position, type Route } from './route.js';
 
 /**
  * The routes of `route`, which lead to the outage store, and besides:
@@ -24,13 +24,9 @@ export function routeInOutage(
   position: Position,
   inTransaction: boolean,
 ): OutageRoute {
-  if (effect === 'hang-up') return 'hang-up';
-  if (effect === 'quit' || effect === 'reset') return 'leave';
+  if (ENDS.has(effect) || position === 'locked' || position === 'broken')
+    return route(effect, position, inTransaction);
   switch (position) {
-    case 'locked':
-      return effect === 'auth' || effect === 'hello' ? 'unlock' : 'refuse';
-    case 'broken':
-      return effect === 'exec' || effect === 'discard' ? 'abort' : 'refuse';
     case 'kept':
       return routeKept(effect, outageClass);
     case 'shared':
@@ -38,6 +34,9 @@ export function routeInOutage(
       return inTransaction ? routeQueued(effect, outageClass) : routeByEffect(effect, outageClass);
   }
 }
+
+/** The end of the connection or of its state: the same everywhere. */
+const ENDS: ReadonlySet<SessionEffect> = new Set(['hang-up', 'quit', 'reset']);
 
 /** A connection with subscriptions stands between the client and the store; nothing on it could be journaled. */
 function routeKept(effect: SessionEffect, outageClass: OutageClass): OutageRoute {

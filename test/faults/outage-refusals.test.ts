@@ -14,7 +14,7 @@ import { freePort } from '../helpers/ports.js';
 import { connectRaw, type RawClient } from '../helpers/raw-client.js';
 import { OutageStage, PROMPT } from '../helpers/outage-stage.js';
 
-const LASTS_MS = 900;
+const LASTS_MS = 600;
 const RECOVERS_WITHIN_MS = 3_000;
 
 interface Refusal {

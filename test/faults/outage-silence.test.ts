@@ -22,7 +22,7 @@ const RECOVERS_WITHIN_MS = 3_000;
 test('an upstream frozen for 0.2 to 1.5 s: L D O T, and the shortest is no outage', async (t) => {
   const stage = await OutageStage.start(t);
   const { redis, sidecar, load } = stage;
-  for (const frozenMs of [200, 600, 900, 1_500]) {
+  for (const frozenMs of [200, 600, 1_500]) {
     await load.untilMore(300);
     const before = await transitions(sidecar);
     redis.freeze();
@@ -58,7 +58,7 @@ test('an upstream frozen again and again, with scripts in flight too: L D O', as
     },
   });
   const { redis, sidecar, load } = stage;
-  for (let round = 0; round < 4; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     await load.untilMore(300);
     redis.freeze();
     await pause(700);
@@ -128,7 +128,7 @@ test('CLIENT KILL TYPE normal every 100 ms: L D O T, at most 10 connects a secon
   const stage = await OutageStage.start(t, { load: { deeds: ['push', 'set', 'stream'] } });
   const { network, redis, sidecar, load } = stage;
   await load.untilMore(300);
-  const KILLS = 25;
+  const KILLS = 20;
   const connectedBefore = network.connectedAt.length;
   const startedAt = performance.now();
   for (let kill = 0; kill < KILLS; kill += 1) {
@@ -169,10 +169,10 @@ test('slow, jittering, one-byte replies: no false trip, nothing refused', async 
     { delayMs: 20, jitterMs: 50, sliceBytes: 3 },
   ]) {
     network.shape('toClient', shape);
-    await load.untilMore(250);
+    await load.untilMore(120);
     network.shape('toServer', shape);
     network.shape('toClient', {});
-    await load.untilMore(250);
+    await load.untilMore(120);
     network.shape('toServer', {});
   }
   assert.equal(await transitions(sidecar), before);

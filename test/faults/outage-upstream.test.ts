@@ -102,7 +102,7 @@ test('a flapping upstream, away and back every 300 ms: few transitions, R within
   const stage = await OutageStage.start(t);
   const { redis, sidecar, load } = stage;
   await load.untilMore(300);
-  const ROUNDS = 6;
+  const ROUNDS = 5;
   for (let round = 0; round < ROUNDS; round += 1) {
     await redis.kill();
     await pause(300);

@@ -39,25 +39,34 @@ export async function checkLedger(ledger: Ledger, port: number): Promise<Verdict
   const client = await connectRaw(port);
   try {
     const comparison = new Comparison(ledger);
-    for (let place = 0; place < PLACES; place += 1) {
-      for (const list of [`L:${place}`, `E:${place}`]) {
-        comparison.sequence(list, await readList(client, list));
-      }
-      comparison.sequence(`X:${place}`, await readStream(client, `X:${place}`));
-      const halves = [`P:${place}:a`, `P:${place}:b`] as const;
-      comparison.sequence(halves[0], await readList(client, halves[0]));
-      comparison.sequence(halves[1], await readList(client, halves[1]), 'second half');
-      comparison.set(`H:${place}`, marksIn(await client.ask('HKEYS', `H:${place}`)));
-      comparison.set(`T:${place}`, marksIn(await client.ask('SMEMBERS', `T:${place}`)));
-    }
-    for (const book of ledger.books) {
-      for (let slot = 0; slot < SLOTS; slot += 1) client.send('GET', `S:${book.client}:${slot}`);
-      const values = await client.readFrames(SLOTS, 30_000);
-      for (const [slot, value] of values.entries()) comparison.value(book, slot, value);
+    for (const db of new Set(ledger.books.map((book) => book.db))) {
+      await readDatabase(comparison, client, db);
     }
     return comparison.verdict();
   } finally {
     client.reset();
+  }
+}
+
+/** Shows everything that stands in one database to the comparison. */
+async function readDatabase(comparison: Comparison, client: RawClient, db: number): Promise<void> {
+  assert.equal(await client.ask('SELECT', db), '+OK\r\n');
+  comparison.db = db;
+  for (let place = 0; place < PLACES; place += 1) {
+    for (const list of [`L:${place}`, `E:${place}`]) {
+      comparison.sequence(list, await readList(client, list));
+    }
+    comparison.sequence(`X:${place}`, await readStream(client, `X:${place}`));
+    const halves = [`P:${place}:a`, `P:${place}:b`] as const;
+    comparison.sequence(halves[0], await readList(client, halves[0]));
+    comparison.sequence(halves[1], await readList(client, halves[1]), 'second half');
+    comparison.set(`H:${place}`, marksIn(await client.ask('HKEYS', `H:${place}`)));
+    comparison.set(`T:${place}`, marksIn(await client.ask('SMEMBERS', `T:${place}`)));
+  }
+  for (const book of comparison.booksHere) {
+    for (let slot = 0; slot < SLOTS; slot += 1) client.send('GET', `S:${book.client}:${slot}`);
+    const values = await client.readFrames(SLOTS, 30_000);
+    for (const [slot, value] of values.entries()) comparison.value(book, slot, value);
   }
 }
 
@@ -71,6 +80,8 @@ export function assertClean(verdict: Verdict, ...but: Fault[]): void {
 
 /** One reading of the upstream against one ledger. */
 class Comparison {
+  /** The database that is being read. */
+  db = 0;
   readonly #faults: Record<Fault, number>;
   readonly #offenders: string[] = [];
   /** By client: how often each of its marks was found. */
@@ -97,6 +108,10 @@ class Comparison {
     this.#offenders.push(...ledger.notes);
     this.#found = ledger.books.map(({ count }) => new Uint8Array(count + 1));
     this.#secondHalves = ledger.books.map(({ count }) => new Uint8Array(count + 1));
+  }
+
+  get booksHere(): Book[] {
+    return this.ledger.books.filter(({ db }) => db === this.db);
   }
 
   /** The marks of a list or stream, in its order. */
@@ -186,8 +201,13 @@ class Comparison {
     const [, client = '', number = ''] = MARK.exec(mark) ?? [];
     const book = this.ledger.book(Number(client));
     const n = Number(number);
-    if (book === null || n > book.count || keyOf(book, n) !== key.replace(/:[ab]$/, '')) {
-      this.#blame('phantom', `${key} holds ${mark}, which nobody wrote there`);
+    if (
+      book === null ||
+      book.db !== this.db ||
+      n > book.count ||
+      keyOf(book, n) !== key.replace(/:[ab]$/, '')
+    ) {
+      this.#blame('phantom', `${key} (db ${this.db}) holds ${mark}, which nobody wrote there`);
       return [-1, 0, null];
     }
     return [book.client, n, book];

@@ -44,7 +44,7 @@ const COMMANDS_AFTER_MULTI = 3;
 
 /** A command on its way: what its answer means. */
 interface Awaited {
-  readonly role: 'write' | 'read' | 'begin' | 'queue' | 'execute';
+  readonly role: 'greet' | 'write' | 'read' | 'begin' | 'queue' | 'execute';
   readonly n: number;
   readonly frame: string;
   sentAt: number;
@@ -54,7 +54,8 @@ interface Awaited {
 export class LedgerClient {
   #socket: Socket;
   #scanner = new ReplyScanner();
-  #isConnected = false;
+  /** Connected, and answered to its greeting. */
+  #isReady = false;
   #isClosed = false;
   /** Commands of a deed that has begun, not sent yet. */
   #outbox: Awaited[] = [];
@@ -66,6 +67,8 @@ export class LedgerClient {
     private readonly load: LedgerLoad,
     private readonly book: Book,
     private readonly depth: number,
+    /** RESP version. */
+    private readonly protocol: 2 | 3,
   ) {
     this.#socket = this.#connect();
   }
@@ -76,7 +79,7 @@ export class LedgerClient {
 
   /** Sends as much as its depth and the load's pace allow. */
   proceed(): void {
-    if (!this.#isConnected) return;
+    if (!this.#isReady) return;
     let text = '';
     while (this.#awaited < this.depth) {
       if (this.#outbox.length === 0) {
@@ -110,18 +113,27 @@ export class LedgerClient {
   #connect(): Socket {
     const socket = connect({ host: '127.0.0.1', port: this.load.options.port, noDelay: true });
     this.#scanner = new ReplyScanner();
-    socket.once('connect', () => {
-      this.#isConnected = true;
-      this.proceed();
-    });
+    socket.once('connect', () => this.#greet());
     socket.on('data', (chunk) => this.#onData(chunk));
     socket.on('error', () => undefined);
     socket.once('close', () => this.#onClose());
     return socket;
   }
 
+  /** Says what each connection says first; nothing else goes out before that is answered. */
+  #greet(): void {
+    if (this.protocol === 3) this.#add('greet', 0, ['HELLO', '3']);
+    if (this.book.db !== 0) this.#add('greet', 0, ['SELECT', String(this.book.db)]);
+    const greeting = this.#outbox.splice(0);
+    this.#isReady = greeting.length === 0;
+    for (const step of greeting) step.sentAt = machineNow();
+    this.#inFlight.push(...greeting);
+    this.#socket.write(greeting.map(({ frame }) => frame).join(''), 'latin1');
+    this.proceed();
+  }
+
   #onClose(): void {
-    this.#isConnected = false;
+    this.#isReady = false;
     if (this.#isClosed) return;
     // A transaction whose EXEC was never sent has not run and never will.
     const unsent = new Set(this.#outbox.map(({ n }) => n));
@@ -163,8 +175,13 @@ export class LedgerClient {
         this.#settle(
           awaited.n,
           frame,
-          isError || /^\*(-1|2\r\n-.*\r\n-)/s.test(frame.toString('latin1', 0, 400)),
+          isError || /^(_|\*-1|\*2\r\n-.*\r\n-)/s.test(frame.toString('latin1', 0, 400)),
         );
+        break;
+      case 'greet':
+        // In another protocol or database than it means to be, it would write to the wrong place.
+        if (isError) this.#socket.destroy();
+        else this.#isReady ||= this.#awaited === 0;
         break;
       case 'read':
         this.#judgeRead(awaited, frame, isError);

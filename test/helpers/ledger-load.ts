@@ -20,6 +20,8 @@ export interface LoadOptions {
   /** Writes and reads per second of all together; without it as fast as they are answered. */
   readonly perSecond?: number;
   readonly deeds?: readonly Deed[];
+  /** Some clients speak RESP3, and some work in another database. */
+  readonly isVaried?: boolean;
   readonly seed?: number;
   /** Promise T, in machine time: an answer that takes longer is a fault. Without it none is. */
   readonly answerWithinMs?: number;
@@ -28,6 +30,7 @@ export interface LoadOptions {
 }
 
 const TICK_MS = 5;
+const OTHER_DB = 5;
 
 /** Sends until it is told to stop. */
 export class LedgerLoad {
@@ -46,11 +49,12 @@ export class LedgerLoad {
   ) {
     this.random = seededRandom(options.seed ?? 1);
     this.deeds = options.deeds ?? MIXED;
-    const { sequential, pipelined, depth = 16 } = options;
-    this.#clients = Array.from(
-      { length: sequential + pipelined },
-      (_, index) => new LedgerClient(this, ledger.open(), index < sequential ? 1 : depth),
-    );
+    const { sequential, pipelined, depth = 16, isVaried = false } = options;
+    this.#clients = Array.from({ length: sequential + pipelined }, (_, index) => {
+      const isOdd = (of: number): boolean => isVaried && index % of === of - 1;
+      const book = ledger.open(isOdd(4) ? OTHER_DB : 0);
+      return new LedgerClient(this, book, index < sequential ? 1 : depth, isOdd(3) ? 3 : 2);
+    });
   }
 
   /** Writes that were sent and not yet answered. */

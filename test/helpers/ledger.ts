@@ -43,6 +43,8 @@ export class Book {
   constructor(
     private readonly ledger: Ledger,
     readonly client: number,
+    /** The database that its keys are in. */
+    readonly db: number,
   ) {}
 
   /** The last number given out. */
@@ -128,9 +130,9 @@ export class Ledger {
     return this.#refusals;
   }
 
-  /** A book for one more client. */
-  open(): Book {
-    const book = new Book(this, this.books.length);
+  /** A book for one more client, which writes to database `db`. */
+  open(db = 0): Book {
+    const book = new Book(this, this.books.length, db);
     this.books.push(book);
     return book;
   }

@@ -33,7 +33,14 @@ export interface StageOptions {
 }
 
 /** A modest load for rows of the matrix: two cores carry it and everything else. */
-const LOAD = { sequential: 30, pipelined: 10, depth: 8, perSecond: 3_000, deeds: PROMPT } as const;
+const LOAD = {
+  sequential: 30,
+  pipelined: 10,
+  depth: 8,
+  perSecond: 3_000,
+  deeds: PROMPT,
+  isVaried: true,
+} as const;
 
 /** Redis behind a bad network behind a sidecar, and clients. */
 export class OutageStage {

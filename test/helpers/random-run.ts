@@ -133,6 +133,7 @@ async function round(
     pipelined: options.pipelined,
     depth: DEPTH,
     perSecond: options.perSecond,
+    isVaried: true,
     assertAlive: () => sidecar.assertAlive(),
     seed: options.seed + number,
     deeds: hasScripts ? [...PROMPT, 'script'] : PROMPT,
