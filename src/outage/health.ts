@@ -104,6 +104,10 @@ export class Health {
     this.waiting.add(task);
   }
 
+  neverMind(task: () => void): void {
+    this.waiting.delete(task);
+  }
+
   // ── what happens ─────────────────────────────────────────────────────────────────────────────────
 
   /** The upstream failed in some way; the breaker counts. Silence in the midst of work needs no second opinion. */

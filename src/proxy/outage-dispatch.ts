@@ -66,9 +66,9 @@ const UNMOVED: ReadonlySet<OutageRoute> = new Set([
 ]);
 
 export class OutageDispatch {
-  /** Since when the command at hand waits for something better than its outage treatment. */
-  private waitsSince: number | null = null;
+  /** Runs while the command at hand waits for something better than its outage treatment. */
   private timer: Timer | null = null;
+  private isOverdue = false;
   private readonly again = (): void => this.host.goOn();
 
   constructor(
@@ -182,26 +182,28 @@ export class OutageDispatch {
 
   /** It has not waited for as long as it may. */
   private get mayWait(): boolean {
-    const { clock, outage } = this.context;
-    return this.waitsSince === null || clock.now() - this.waitsSince < outage.holdMs;
+    return !this.isOverdue;
   }
 
   private waitForMove(): false {
     const { clock, outage, observer } = this.context;
-    if (this.waitsSince === null) {
-      this.waitsSince = clock.now();
-      this.timer = clock.after(outage.holdMs, this.again);
-      observer.heldCommands += 1;
-    }
     outage.whenMoved(this.again);
+    if (this.timer !== null) return false;
+    observer.heldCommands += 1;
+    this.timer = clock.after(outage.holdMs, () => {
+      this.isOverdue = true;
+      this.host.goOn();
+    });
     return false;
   }
 
   /** Nothing waits any more: it was taken, its time has come, or its client is gone. */
   forgetWait(): void {
-    if (this.waitsSince === null) return;
-    this.timer?.cancel();
-    this.waitsSince = null;
+    if (this.timer === null) return;
+    this.timer.cancel();
+    this.timer = null;
+    this.isOverdue = false;
+    this.context.outage.neverMind(this.again);
     this.context.observer.heldCommands -= 1;
   }
 

@@ -36,5 +36,7 @@ export interface OutageView {
   /** The identity that the upstream has accepted these credentials for in this process's life, or null. */
   acceptedIdentity(user: string | null, password: string): Identity | null;
   isReadable(db: number, keys: readonly Buffer[] | null): boolean;
+  /** Calls `task` once, as soon as more has been replayed or the mode has changed; unless `neverMind` comes first. */
   whenMoved(task: () => void): void;
+  neverMind(task: () => void): void;
 }

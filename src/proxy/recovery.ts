@@ -152,11 +152,13 @@ class Judge {
       if (command.verdict === 'again') command.verdict = 'unavailable';
   }
 
-  /** If it was sent, whatever it was to run may have run. */
+  /** If it was sent, whatever it was to run may have run; if not, and it cannot be said again as a whole, nothing did. */
   private execWasLost({ wasSent }: Lost): void {
-    if (wasSent && this.began !== null)
-      for (const command of this.commands.slice(this.began)) command.verdict = 'unknown';
-    if (wasSent || this.isHeadless || this.isBroken) this.consequence = 'ended';
+    const isOver = wasSent || this.isHeadless || this.isBroken;
+    if (!isOver) return;
+    this.consequence = 'ended';
+    for (const command of this.commands.slice(this.began ?? this.commands.length))
+      command.verdict = wasSent ? 'unknown' : 'unavailable';
   }
 
   private isOver(): void {

@@ -261,6 +261,10 @@ export class Outages implements OutageView {
     this.health.whenMoved(task);
   }
 
+  neverMind(task: () => void): void {
+    this.health.neverMind(task);
+  }
+
   private createBreaker(): Breaker {
     const { config, clock, random, probe, logger } = this.options;
     const { failures, rate, recoveryMs } = config.breaker;
@@ -367,6 +371,7 @@ export function withoutOutages(upstream: Upstream, clock: Clock): OutageView {
     acceptedIdentity: () => null,
     isReadable: () => false,
     whenMoved: nothing,
+    neverMind: nothing,
   };
 }
 

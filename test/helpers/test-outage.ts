@@ -111,6 +111,10 @@ export class TestOutage implements OutageView {
     this.tasks.add(task);
   }
 
+  neverMind(task: () => void): void {
+    this.tasks.delete(task);
+  }
+
   // ── what the test says ───────────────────────────────────────────────────────────────────────────
 
   /** Things stand like this from now on. */

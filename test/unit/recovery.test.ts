@@ -248,3 +248,16 @@ test('wherever a pipeline is cut, a transaction is said again as a whole or not 
     }
   });
 });
+
+test('a transaction whose EXEC had not left is not said again piece by piece: none of it ran, none of it will', () => {
+  assert.deepEqual(
+    judged(['RPUSH a 1', '-RPUSH b 1', '-EXEC', '-GET k'], { inTransaction: true }),
+    {
+      verdicts: [
+        ...['RPUSH a 1: unavailable', 'RPUSH b 1: unavailable', 'EXEC: unavailable'],
+        'GET k: again',
+      ],
+      consequence: 'ended',
+    },
+  );
+});
