@@ -289,7 +289,12 @@ export class Journal {
   private async emptyFiles(): Promise<void> {
     if (this.pendingRecords > 0) return;
     try {
-      await this.writer.begin(this.startOf(null));
+      await this.writer.begin(this.startOf(null)).catch(async (error: unknown) => {
+        if (diskProblem('making a segment', error).code !== 'disk-full') throw error;
+        // It is full of what has been replayed.
+        await this.segments.cutReplayed();
+        await this.writer.begin(this.startOf(null));
+      });
       await this.room.clear();
     } catch (error) {
       const { message: reason } = diskProblem('making a segment', error);

@@ -182,6 +182,14 @@ export class Segments {
     };
   }
 
+  /** Gives the disk back what the newest segment takes, of which everything has been replayed; it is not written to again. */
+  async cutReplayed(): Promise<void> {
+    const { current } = this;
+    if (current === null) return;
+    this.current = null;
+    await this.fileOf(current).truncate(SEGMENT_HEADER_BYTES);
+  }
+
   close(): void {
     for (const file of this.opened.values()) file.close();
     this.opened.clear();

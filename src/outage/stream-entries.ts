@@ -25,10 +25,10 @@ export function streamName(db: number, key: Buffer): string {
   return `${db}/${key.toString('latin1')}`;
 }
 
-/** `1700-5` or `1700`. Throws SyntaxError when it is neither. */
+/** `1700-5` or `1700`; anything else is an id that nobody knows. */
 export function parseId(text: string): LastId {
-  const [ms = '', sequence = '0'] = text.split('-');
-  return [BigInt(ms), BigInt(sequence)];
+  const [, ms, sequence = '0'] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+  return ms === undefined ? 'unknown' : [BigInt(ms), BigInt(sequence)];
 }
 
 /** The streams that `records` add to, by database, each once. */

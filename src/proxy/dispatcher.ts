@@ -245,7 +245,9 @@ export class Dispatcher
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
     if (this.isGone) return;
     this.secondTry.served();
-    this.connection.reply(chunk, start, end);
+    if (this.isUntrue(chunk, start, end))
+      this.connection.reply(MAY_HAVE_RUN, 0, MAY_HAVE_RUN.length);
+    else this.connection.reply(chunk, start, end);
     this.outstanding -= completed;
     this.widen(end - start, completed);
     if (completed === 0) this.link.notePartialReply();
@@ -764,7 +766,14 @@ export class Dispatcher
   /** Replies to a command here, or asks for it again when earlier ones are still to be answered. */
   answerHere(reply: Buffer): boolean {
     if (this.outstanding > 0) return false;
-    this.connection.replyHere(reply);
+    this.connection.replyHere(this.isUntrue(reply, 0, reply.length) ? MAY_HAVE_RUN : reply);
+    return true;
+  }
+
+  /** The reply says that nothing was run, of what may have run when it was said for the first time. */
+  private isUntrue(chunk: Buffer, start: number, end: number): boolean {
+    if (!this.secondTry.isRepeating || !saysNothingRan(chunk, start, end)) return false;
+    this.context.observer.unknownOutcomes += 1;
     return true;
   }
 
@@ -919,6 +928,14 @@ export class Dispatcher
 
 function isPause(commandId: number, args: readonly Buffer[]): boolean {
   return COMMANDS[commandId]!.name === 'client' && subcommand(args) === 'pause';
+}
+
+const NOTHING_RAN = '-UNAVAILABLE';
+const MAY_HAVE_RUN = unknownOutcome(new Error('and it could not be said again'));
+
+function saysNothingRan(chunk: Buffer, start: number, end: number): boolean {
+  const length = Math.min(end - start, NOTHING_RAN.length);
+  return chunk.toString('latin1', start, start + length) === NOTHING_RAN;
 }
 
 const QUEUE_LOST = unavailableBecause(

@@ -14,10 +14,11 @@ import { cutRequests } from '../resp/cut-requests.js';
 
 /**
  * - `again` it never left, or saying it again changes nothing but the reply.
+ * - `repeat` it may have run; running it twice leaves Redis as running it once.
  * - `unknown` it may have run and is not said again.
  * - `unavailable` it did not run, and cannot be said again.
  */
-export type Verdict = 'again' | 'unknown' | 'unavailable';
+export type Verdict = 'again' | 'repeat' | 'unknown' | 'unavailable';
 
 /** How ambiguous commands are treated: repeat what is safe to repeat, or report all that may have written. */
 export type Ambiguity = 'repeat' | 'report';
@@ -139,7 +140,7 @@ class Judge {
     if (this.isBroken) return wasSent ? 'unknown' : 'unavailable';
     if (effect === 'exec') return wasSent ? 'unknown' : this.isHeadless ? 'unavailable' : 'again';
     if (!wasSent || this.isOpen || HARMLESS.has(effect) || isRead(id, args)) return 'again';
-    return this.ambiguity === 'repeat' && isRepeatable(id, args) ? 'again' : 'unknown';
+    return this.ambiguity === 'repeat' && isRepeatable(id, args) ? 'repeat' : 'unknown';
   }
 
   /** Nobody can say it again; a transaction without it is not what the client meant. */

@@ -47,6 +47,8 @@ const UNSERVED_PAUSE_MS = 50;
 export class SecondTry {
   /** It is this that says something at the moment, not the client. */
   isSpeaking = false;
+  /** Whatever is outstanding may have run before: nobody can say any more that it did not. */
+  isRepeating = false;
   private readonly recovery = new Recovery();
   private isPlanned = false;
   /** Commands to which the upstream answered that it cannot serve. */
@@ -60,7 +62,7 @@ export class SecondTry {
 
   /** Something is to be said again. */
   get isActive(): boolean {
-    return this.recovery.isActive;
+    return this.recovery.isActive || this.isRepeating;
   }
 
   /** The client is gone. */
@@ -109,13 +111,14 @@ export class SecondTry {
   goOn(): void {
     const { recovery, host } = this;
     if (this.isSpeaking || this.isPlanned) return;
+    if (host.outstanding === 0) this.isRepeating = false;
     this.isSpeaking = true;
     for (let next = recovery.head; next !== undefined; next = recovery.head) {
       if (!host.isReachable || !this.sayAgain(next)) break;
       recovery.done();
     }
     this.isSpeaking = false;
-    if (!recovery.isActive) host.caughtUp();
+    if (!this.isActive) host.caughtUp();
   }
 
   private takeUnserved(pauseMs: number): void {
@@ -131,7 +134,8 @@ export class SecondTry {
     cause: Error,
     pauseMs: number,
   ): void {
-    this.recovery.collect(count, requests, mayHaveRun, this.host.isInTransaction, cause);
+    const hasRun = mayHaveRun || this.isRepeating;
+    this.recovery.collect(count, requests, hasRun, this.host.isInTransaction, cause);
     this.host.givenBack(count, requests);
     if (!this.isPlanned) this.plan(pauseMs);
   }
@@ -163,10 +167,20 @@ export class SecondTry {
     if (consequence !== 'none') this.host.transactionLost(consequence);
   }
 
+  /** What may have run before and what has not never stand together, so that it is known of which a loss or a reply speaks. */
+  private saySoon(id: number, frame: Buffer, mayHaveRun: boolean): boolean {
+    const { host } = this;
+    if (host.outstanding > 0 && mayHaveRun !== this.isRepeating) return false;
+    this.isRepeating = mayHaveRun;
+    const isTaken = host.command(id, frame);
+    if (host.outstanding === 0) this.isRepeating = false;
+    return isTaken;
+  }
+
   private sayAgain({ id, frame, verdict, cause }: Unanswered): boolean {
     const { observer } = this.context;
-    if (verdict === 'again') {
-      const isTaken = this.host.command(id, frame!);
+    if (verdict === 'again' || verdict === 'repeat') {
+      const isTaken = this.saySoon(id, frame!, verdict === 'repeat');
       if (isTaken) observer.repeatedCommands += 1;
       return isTaken;
     }

@@ -4,6 +4,7 @@
  * redis-parser must not face clients (a header alone makes it allocate, an inline command kills it).
  */
 import RedisParser from 'redis-parser';
+import { ReplyProtocolError } from './reply-framer.js';
 
 /** The arguments of one complete request frame (an array of bulk strings), the command's name first. */
 export function decodeArguments(frame: Buffer): Buffer[] {
@@ -17,7 +18,10 @@ export class ReplyError {
   constructor(readonly message: string) {}
 }
 
-/** The value of one complete RESP2 frame: Buffer, number, null, ReplyError or an array of these. */
+/**
+ * The value of one complete RESP2 frame: Buffer, number, null, ReplyError or an array of these. Throws
+ * ReplyProtocolError when it is none.
+ */
 export function decodeFrame(frame: Buffer): unknown {
   let value: unknown;
   let replies = 0;
@@ -30,10 +34,10 @@ export function decodeFrame(frame: Buffer): unknown {
     returnReply: take,
     returnError: (error: Error) => take(new ReplyError(error.message)),
     returnFatalError: (error: Error) => {
-      throw error;
+      throw new ReplyProtocolError(error.message);
     },
   });
   parser.execute(frame);
-  if (replies !== 1) throw new Error(`expected one complete frame, found ${replies}`);
+  if (replies !== 1) throw new ReplyProtocolError(`expected one complete frame, found ${replies}`);
   return value;
 }

@@ -16,7 +16,7 @@ import {
   type ConnectionState,
   type Identity,
 } from '../command/connection-state.js';
-import type { ErrorJudge } from '../resp/reply-framer.js';
+import { ReplyProtocolError, type ErrorJudge } from '../resp/reply-framer.js';
 import { Deadline, type DeadlineOptions } from './deadline.js';
 import type { FenceRegister, FenceTarget } from './fences.js';
 import { Gather } from './gather.js';
@@ -112,6 +112,9 @@ export class UpstreamConnection {
 
   get isReady(): boolean {
     return this.phase === 'ready';
+  }
+  get awaitedReplies(): number {
+    return this.inFlight.commands - this.unsentCommands;
   }
   get isLost(): boolean {
     return this.phase === 'lost';
@@ -285,7 +288,13 @@ export class UpstreamConnection {
     this.deadline.lastProgressAt = now;
     this.deadline.isHeldUp = false;
     this.options.traffic.upstreamBytesIn += chunk.length;
-    this.pairing.deliver(chunk, now);
+    try {
+      this.pairing.deliver(chunk, now);
+    } catch (problem) {
+      // The answer to a command of our own makes no sense.
+      if (!(problem instanceof ReplyProtocolError)) throw problem;
+      this.fail(problem);
+    }
     if (this.inFlight.size === 0) this.gather.allAnswered();
     return this.events.onDelivered();
   }

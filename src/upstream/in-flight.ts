@@ -83,7 +83,7 @@ export class InFlight {
   /** Removes the last `commands` commands and returns whose they are, oldest first. */
   takeTail(commands: number): InFlightEntry[] {
     const taken: InFlightEntry[] = [];
-    for (let left = commands; left > 0;) {
+    for (let left = commands; left > 0 && this.size > 0;) {
       const slot = (this.first + this.size - 1) & this.mask;
       const count = Math.min(left, this.counts[slot]!);
       taken.push({

@@ -35,6 +35,8 @@ export interface PairingOptions {
 /** The connection that it is done for. */
 export interface Paired {
   readonly inFlight: InFlight;
+  /** Commands that were written and not answered: what is gathered only can have no reply yet. */
+  readonly awaitedReplies: number;
   readonly isLost: boolean;
   /** Bytes from `pos` on that nobody in flight awaits. */
   unasked(chunk: Buffer, pos: number): void;
@@ -75,10 +77,11 @@ export class Pairing {
     const end = chunk.length;
     let pos = 0;
     while (pos < end && !connection.isLost) {
-      if (inFlight.size === 0) return connection.unasked(chunk, pos);
+      const awaited = connection.awaitedReplies;
+      if (awaited <= 0) return connection.unasked(chunk, pos);
       const start = pos;
       try {
-        pos = framer.scan(chunk, pos, end, inFlight.headCount());
+        pos = framer.scan(chunk, pos, end, Math.min(inFlight.headCount(), awaited));
       } catch (problem) {
         return connection.fail(problem as Error);
       }

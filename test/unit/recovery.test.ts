@@ -53,7 +53,7 @@ test('what changes nothing when said again is said again, the rest has an unknow
   const lost = ['GET a', 'SET a 1', 'DEL a', 'HSET h f v', 'INCR n', 'RPUSH l 1', 'EVAL s 0'];
   assert.deepEqual(judged(lost), {
     verdicts: [
-      ...['GET a: again', 'SET a 1: again', 'DEL a: again', 'HSET h f v: again'],
+      ...['GET a: again', 'SET a 1: repeat', 'DEL a: repeat', 'HSET h f v: repeat'],
       ...['INCR n: unknown', 'RPUSH l 1: unknown', 'EVAL s 0: unknown'],
     ],
     consequence: 'none',
@@ -102,7 +102,7 @@ test('I5: with an EXEC that was sent, all that it may have run has an unknown ou
     consequence: 'ended',
   });
   assert.deepEqual(judged(['SET a 1', 'EXEC', 'SET b 2'], { inTransaction: true }), {
-    verdicts: ['SET a 1: unknown', 'EXEC: unknown', 'SET b 2: again'],
+    verdicts: ['SET a 1: unknown', 'EXEC: unknown', 'SET b 2: repeat'],
     consequence: 'ended',
   });
 });
