@@ -235,3 +235,14 @@ test('I5: a blocked pop is not sent again when something was sent behind it, or 
     assert.match(await client.received(), /^-UNKNOWNOUTCOME [^|]*\|$/, ambiguity);
   }
 });
+
+test('E: of what may have run nobody says that it did not, when there is no room to say it again', async () => {
+  const { proxy, client } = await asked('SET a 1', 'HSET h f v');
+  proxy.lane.close();
+  proxy.outage.journal.refusesBecause = 'journal is full';
+  proxy.begin();
+  proxy.clock.endTick();
+  assert.match(await client.received(), /^-UNKNOWNOUTCOME [^|]*\|-UNKNOWNOUTCOME [^|]*\|$/);
+  await client.say('SET a 2');
+  assert.equal(await client.received(), '-UNAVAILABLE journal is full; nothing was run|');
+});

@@ -242,3 +242,13 @@ test('the stream is told whether somebody still refers to its chunk', () => {
     assert.equal(test.stream.say('+PONG\r\n'), answer);
   }
 });
+
+test('a line that comes before the command was written is not its reply', () => {
+  const { connection, stream, events } = new TestConnection().opened();
+  const receiver = new RecordingReceiver();
+  const get = Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\nk\r\n');
+  connection.send(receiver, get, 0, get.length, 1, PROMPT);
+  stream.say('-ERR goodbye\r\n-ERR and again\r\n');
+  assert.match(events.join(), /lost: .*unasked: -ERR goodbye/);
+  assert.equal(receiver.bytes, '');
+});
