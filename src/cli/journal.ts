@@ -129,6 +129,7 @@ async function settleDeadLetters(host: JournalHost, request: JournalRequest): Pr
   const owner = await openJournal(host, directory);
   try {
     const letters = chosen(owner.journal.deadLetters.list(Infinity), request.ids);
+    refuseThoseOfPendingRecords(letters, owner.journal.releasedSeq);
     if (action === 'retry') await owner.append(letters);
     const ids = new Set(letters.map(({ id }) => id));
     const removed = ids.size === 0 ? 0 : await owner.journal.deadLetters.remove(ids);
@@ -138,6 +139,19 @@ async function settleDeadLetters(host: JournalHost, request: JournalRequest): Pr
   } finally {
     await owner.journal.close();
   }
+}
+
+/**
+ * While replay has not gone past its record, it is the letter that keeps the record from being sent again. Throws an Error
+ * for people.
+ */
+function refuseThoseOfPendingRecords(letters: readonly DeadLetter[], releasedSeq: number): void {
+  const ids = letters.filter(({ seq }) => seq > releasedSeq).map(({ id }) => id);
+  if (ids.length === 0) return;
+  throw new Error(
+    `replay has not gone past dead letter ${ids.slice(0, 10).join(', ')} yet: start the sidecar, let it empty the journal, ` +
+      'and try again; nothing was changed',
+  );
 }
 
 /** The letters that are meant. Throws an Error for people when there is no such letter. */

@@ -164,6 +164,14 @@ test('beside a running sidecar everything can be seen and nothing is changed', a
 test('retry puts a dead letter at the end of the journal, drop removes one', async (t) => {
   const directory = temporaryDirectory(t);
   await (await filled(directory)).journal.close();
+  for (const action of ['retry', 'drop']) {
+    const early = await respool(action, 'all', '--dir', directory);
+    assert.match(early.err, /replay has not gone past dead letter 1, 2 yet: .*nothing was changed/);
+  }
+  const replayed = await TestJournal.open({ files: diskFiles(directory) });
+  replayed.journal.release(replayed.journal.lastSeq);
+  assert.ok(await replayed.journal.empty());
+  await replayed.journal.close();
   const unknown = await respool('drop', '1', '7', '--dir', directory);
   assert.match(unknown.err, /no dead letter 7; nothing was changed/);
   assert.match((await respool('retry', '2', '--dir', directory)).out, /^1 dead letter at the end/);
