@@ -189,7 +189,9 @@ export class Replayer {
     this.phase = 'idle';
     let load: Load | 'later' | 'none';
     try {
-      load = this.isPaused ? 'later' : this.nextLoad();
+      // With nothing left there is nothing to hold up.
+      const isHeldUp = this.isPaused && this.options.journal.settledSeq > this.appliedSeq;
+      load = isHeldUp ? 'later' : this.nextLoad();
     } catch (cause) {
       return this.fail(new Error('the journal cannot be read', { cause }));
     }
