@@ -134,7 +134,9 @@ export class UpstreamLink implements LeaseHolder {
     // The client's reading speed must not outlive its use of the connection.
     lease.resumeReading();
     this.client.resumeInput();
-    this.backend.pool.release(lease);
+    // What it was to become for us is still on its way: nobody else may have it, and nobody waits for it.
+    if (lease.commandsInFlight > 0) this.backend.pool.discard(lease);
+    else this.backend.pool.release(lease);
   }
 
   /** Drops the borrowed connection with whatever it holds: a reset cancels what waits upstream. */
