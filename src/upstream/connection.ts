@@ -154,7 +154,9 @@ export class UpstreamConnection {
     count: number,
     patience: Patience,
   ): void {
+    const isFirst = !this.flushPlanned;
     this.planFlush();
+    if (isFirst && this.refusesStrangers) this.adoptAgain();
     if (count > 0) {
       this.inFlight.push(receiver, count, this.tickStart, patience);
       if (patience === SLOW) this.countSlow(count);
@@ -209,6 +211,7 @@ export class UpstreamConnection {
       if (problem instanceof StrangerRefused && this.identity.credentials === null)
         this.state = before;
       else if (problem !== null) this.fail(problem);
+      else this.refusesStrangers = false;
     });
     this.send(greeting, bytes, 0, bytes.length, commands.length, PROMPT);
     this.state = state;
@@ -222,6 +225,15 @@ export class UpstreamConnection {
     this.gather.begin();
     this.tickStart = this.options.clock.now();
     this.options.clock.endOfTick(this.flush);
+  }
+
+  /**
+   * It could not be brought to its state, and the upstream may let strangers in again at any time: then what is sent must
+   * not run in another database, or be answered in another protocol.
+   */
+  private adoptAgain(): void {
+    const { kind, state } = this.options;
+    if (kind === 'shared') this.adopt(state);
   }
 
   private readonly flush = (): void => {

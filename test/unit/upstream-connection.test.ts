@@ -252,3 +252,20 @@ test('a line that comes before the command was written is not its reply', () => 
   assert.match(events.join(), /lost: .*unasked: -ERR goodbye/);
   assert.equal(receiver.bytes, '');
 });
+
+test('a lane that was refused its database asks for it again before whatever it is sent', () => {
+  const lane = new TestConnection({ state: { ...FRESH_STATE, db: 1 } });
+  lane.stream.open();
+  lane.stream.say('-NOAUTH Authentication required.\r\n');
+  lane.stream.sent();
+  const receiver = new RecordingReceiver();
+  lane.send(receiver, 'GET k');
+  lane.clock.endTick();
+  assert.deepEqual(lane.stream.sentCommands(), ['SELECT 1', 'GET k']);
+  lane.stream.say(`${OK}$-1\r\n`);
+  assert.equal(receiver.bytes, '$-1\r\n');
+  assert.ok(!lane.connection.refusesStrangers);
+  lane.send(receiver, 'GET k');
+  lane.clock.endTick();
+  assert.deepEqual(lane.stream.sentCommands(), ['GET k']);
+});
