@@ -90,6 +90,8 @@ export class UpstreamConnection {
 
   /** Commands at the FIFO's end that are gathered and not written. */
   private unsentCommands = 0;
+  /** Strangers are refused, and in this tick it was tried again to become what the connection is to be. */
+  private hasAdopted = false;
   private flushPlanned = false;
   private tickStart = 0;
   private slowHere = 0;
@@ -154,9 +156,8 @@ export class UpstreamConnection {
     count: number,
     patience: Patience,
   ): void {
-    const isFirst = !this.flushPlanned;
     this.planFlush();
-    if (isFirst && this.refusesStrangers) this.adoptAgain();
+    if (this.refusesStrangers && !this.hasAdopted) this.adoptAgain();
     if (count > 0) {
       this.inFlight.push(receiver, count, this.tickStart, patience);
       if (patience === SLOW) this.countSlow(count);
@@ -232,12 +233,13 @@ export class UpstreamConnection {
    * not run in another database, or be answered in another protocol.
    */
   private adoptAgain(): void {
+    this.hasAdopted = true;
     const { kind, state } = this.options;
     if (kind === 'shared') this.adopt(state);
   }
 
   private readonly flush = (): void => {
-    this.flushPlanned = false;
+    this.flushPlanned = this.hasAdopted = false;
     if (this.phase !== 'ready') return;
     this.unsentCommands = 0;
     const pieces = this.gather.take(this.inFlight.commands);
