@@ -86,7 +86,8 @@ export class NaiveForwarder {
         await link.call(Buffer.from('PING\r\n'));
         this.isAway = false;
         await this.#replay(link);
-        return;
+        // A command may have found it away again while the queue was being sent.
+        if (!this.isAway) return;
       } catch {
         await pause(PROBE_MS);
       } finally {
