@@ -52,7 +52,8 @@ EXPOSE 6380 9380
 
 # /livez says whether the process works, whatever its upstream does: a Redis outage is what this
 # program is for and no reason to restart it. There is no curl in the image, and none is needed.
-# Where RESPOOL_ADMIN is "off" there is nothing to ask: run with --no-healthcheck.
+# Where RESPOOL_ADMIN is "off" there is nothing to ask: run with --no-healthcheck. An address that is in a configuration
+# file has to be said in RESPOOL_ADMIN as well. (`respool status` would know, at five times the cost.)
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
   CMD ["node", "-e", "require('node:http').get('http://' + (process.env.RESPOOL_ADMIN || '127.0.0.1:9380') + '/livez', (reply) => process.exit(reply.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 

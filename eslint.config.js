@@ -46,7 +46,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['scripts/**/*.mjs', '*.js'],
+    files: ['scripts/**/*.mjs', 'examples/**/*.mjs', 'deploy/**/*.mjs', '*.js'],
     extends: [tseslint.configs.recommended],
   },
 );

@@ -14,7 +14,8 @@ import { freePorts } from '../test/helpers/ports.js';
 import { connectRaw } from '../test/helpers/raw-client.js';
 
 /** Who stands beside or in front of a Redis that is well, in the order of the tables' rows. */
-export type PeerName = 'direct' | 'twemproxy' | 'HAProxy' | 'respool' | 'other build' | 'embedded';
+export type PeerName =
+  'direct' | 'twemproxy' | 'HAProxy' | 'respool' | 'respool, pass' | 'other build' | 'embedded';
 
 /** The rows of every table: peers, and who answers in an outage (`outage-field.ts`). */
 export type TargetName =
@@ -91,10 +92,11 @@ const haproxy: Recipe = ({ port, upstreamPort, directory }) => {
   return { file: 'haproxy', args: ['-db', '-f', file] };
 };
 
-function sidecar(mainFile: string, upstream?: string): Recipe {
+/** `more` arguments win. */
+function sidecar(mainFile: string, ...more: readonly string[]): Recipe {
   return ({ port, adminPort, upstreamPort }) => {
     const args = ['--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${adminPort}`];
-    args.push('--upstream', upstream ?? `redis://127.0.0.1:${upstreamPort}`);
+    args.push('--upstream', `redis://127.0.0.1:${upstreamPort}`, ...more);
     return { file: process.execPath, args: [mainFile, ...args] };
   };
 }
@@ -132,10 +134,12 @@ function recipeOf(name: Exclude<PeerName, 'direct'>, builds: Builds): Recipe | n
       return haproxy;
     case 'respool':
       return sidecar(builds.mainFile);
+    case 'respool, pass':
+      return sidecar(builds.mainFile, '--scripts', 'pass');
     case 'other build':
       return builds.otherMainFile === null ? null : sidecar(builds.otherMainFile);
     case 'embedded':
-      return sidecar(builds.mainFile, 'embedded:');
+      return sidecar(builds.mainFile, '--upstream', 'embedded:');
   }
 }
 

@@ -12,6 +12,7 @@ import { latency } from './scenarios/latency.js';
 import { memory } from './scenarios/memory.js';
 import { outageReads, outageWrites } from './scenarios/outage-load.js';
 import { replay } from './scenarios/replay.js';
+import { scripts } from './scenarios/scripts.js';
 import { switchOver } from './scenarios/switch.js';
 import { embedded, idle, largeValues, oneByOne, pipelined } from './scenarios/throughput.js';
 
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   memory,
   embedded,
   interference,
+  scripts,
   outageWrites,
   outageReads,
   replay,

@@ -25,8 +25,14 @@ const PROGRAMS_FOR_TESTS = {
   'redis-cli': 'redis-tools',
   'redis-benchmark': 'redis-tools',
   openssl: 'openssl',
+  chromium: 'chromium',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
+  ...(process.platform === 'linux' ? { 'systemd-analyze': 'systemd' } : {}),
 };
 const PROGRAMS_FOR_BENCH = { ...PROGRAMS_FOR_TESTS, nutcracker: 'nutcracker', haproxy: 'haproxy' };
+/** The Python client that tests run. Debian's belongs to Debian's Python, which need not be first on PATH. */
+const REDIS_PY = { package: 'python3-redis', interpreters: ['/usr/bin/python3', 'python3'] };
 
 /** What is compiled: into which directory, from which sources, by which configuration. */
 const PROGRAM_BUILD = { outDir: 'dist', project: 'tsconfig.build.json', sources: { src: '' } };
@@ -48,6 +54,7 @@ export function prepare({ forTests = false, forBench = false } = {}) {
     build(TEST_BUILD);
     installPrograms(forBench ? PROGRAMS_FOR_BENCH : PROGRAMS_FOR_TESTS);
     requireRedis();
+    if (forTests) installRedisPy();
   }
 }
 
@@ -138,23 +145,37 @@ function installPrograms(programs) {
   const missing = Object.keys(programs).filter((program) => findOnPath(program) === null);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => programs[program]))].join(' ');
-  const missingList = missing.join(', ');
+  installDebian(packages, missing.join(', '));
+  if (missing.some((program) => findOnPath(program) === null)) throw notInstalled(packages);
+}
+
+function installRedisPy() {
+  const { package: name, interpreters } = REDIS_PY;
+  const canImport = (python) => spawnSync(python, ['-c', 'import redis']).status === 0;
+  if (interpreters.some(canImport)) return;
+  installDebian(name, 'the Python client');
+  if (!interpreters.some(canImport)) throw notInstalled(name);
+}
+
+/** `packages` are Debian's, separated by spaces; `what` names for people what is missing. */
+function installDebian(packages, what) {
   if (process.getuid?.() !== 0 || findOnPath('apt-get') === null) {
     throw new Unprepared(
-      `${missingList} not found; please install the Debian packages "${packages}" ` +
+      `${what} not found; please install the Debian packages "${packages}" ` +
         `(sudo apt-get install -y ${packages}) or their like on your system, then run this again.`,
     );
   }
-  say(`installing ${packages} (for ${missingList})`);
+  say(`installing ${packages} (for ${what})`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...args) => run('apt-get', ['-q', ...args], env);
   // A failing update is not yet a failure: the lists may be good enough.
   apt('update');
   const status = apt('install', '-y', '--no-install-recommends', ...packages.split(' '));
-  const still = missing.filter((program) => findOnPath(program) === null);
-  if (status !== 0 || still.length > 0) {
-    throw new Unprepared(`apt-get could not install ${packages}; its own message is above.`);
-  }
+  if (status !== 0) throw notInstalled(packages);
+}
+
+function notInstalled(packages) {
+  return new Unprepared(`apt-get could not install ${packages}; its own message is above.`);
 }
 
 function requireRedis() {

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /** The bin: connects the command line to this process, runs it, and exits with its code. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './base/clock.js';
 import { sleep } from './base/sleep.js';
 import type { Output } from './cli/host.js';
 import { runCli } from './cli/run.js';
 import { createSidecar, dialUpstream } from './sidecar/sidecar.js';
+import { lookAround } from './sidecar/surroundings.js';
 
 // Bytes in transit are external memory that dies within a tick. V8 answers each 64 MB of it by marking its small heap
 // bit by bit, on both cores: with 1 MB values that was more than half of all CPU time (docs/decisions/0011). Marking it in
@@ -16,7 +17,13 @@ setFlagsFromString('--no-incremental-marking');
 function outputTo(stream: NodeJS.WriteStream): Output {
   // Whoever read the log or the table has gone (`respool check | head -1`): no reason for a sidecar to die.
   stream.on('error', () => {});
-  return { write: (text) => void stream.write(text), isTTY: stream.isTTY };
+  return {
+    write: (text) => void stream.write(text),
+    isTTY: stream.isTTY,
+    get size() {
+      return { columns: stream.columns, rows: stream.rows };
+    },
+  };
 }
 
 process.exit(
@@ -26,6 +33,7 @@ process.exit(
     stdout: outputTo(process.stdout),
     stderr: outputTo(process.stderr),
     readFile: (path) => readFileSync(path, 'utf8'),
+    readDirectory: (path) => readdirSync(path),
     clock: systemClock,
     sleep,
     onStopSignal(handler) {
@@ -34,5 +42,6 @@ process.exit(
     onReloadSignal: (handler) => void process.on('SIGHUP', handler),
     createSidecar,
     dialUpstream,
+    lookAround,
   }),
 );

@@ -23,6 +23,8 @@ export interface Invocation {
   readonly command: 'serve' | 'check' | 'status' | 'journal';
   readonly flags: ConfigInputs['flags'];
   readonly watch: boolean;
+  /** What `check` finds is to be read by a program. */
+  readonly json: boolean;
   /** What `journal` is asked for; null for the other commands. */
   readonly journal: JournalRequest | null;
   /** What on the command line is no flag and no command; to be reported with the configuration's problems. */
@@ -63,19 +65,22 @@ function createProgram(choose: (invocation: Invocation) => void): Command {
     );
   for (const option of createFlags()) program.addOption(option);
 
-  const chosen = (name: Invocation['command']) => (own: { watch?: true }, command: Command) =>
-    choose({
-      command: name,
-      flags: flagsOf(program),
-      watch: own.watch === true,
-      journal: null,
-      problems: leftovers(command.args, command),
-    });
+  const chosen =
+    (name: Invocation['command']) => (own: { watch?: true; json?: true }, command: Command) =>
+      choose({
+        command: name,
+        flags: flagsOf(program),
+        watch: own.watch === true,
+        json: own.json === true,
+        journal: null,
+        problems: leftovers(command.args, command),
+      });
   program.action(chosen('serve'));
   program.command('serve').description('run the sidecar (the default)').action(chosen('serve'));
   program
     .command('check')
-    .description('validate the configuration, print it, and try the upstream')
+    .description('validate the configuration, print it, and say what will not work with it')
+    .option('--json', 'for programs')
     .action(chosen('check'));
   program
     .command('status')
@@ -91,6 +96,7 @@ function createProgram(choose: (invocation: Invocation) => void): Command {
       command: 'journal',
       flags,
       watch: false,
+      json: false,
       journal,
       problems: [...excess, ...problems],
     });
@@ -161,7 +167,13 @@ function leftovers(args: readonly string[], command: Command): string[] {
       (arg) => `${JSON.stringify(arg)} is not expected here${suggestion(arg, commands)}`,
     );
   }
-  const known = [...FLAG_NAMES.map((name) => `--${name}`), '--watch', '--help', '--version'];
+  const known = [
+    ...FLAG_NAMES.map((name) => `--${name}`),
+    '--watch',
+    '--json',
+    '--help',
+    '--version',
+  ];
   return unknown.map((arg) => {
     const flag = arg.split('=', 1)[0]!;
     return `${flag}: there is no such flag${suggestion(flag, known)}`;

@@ -6,11 +6,16 @@ import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { OutageRules } from '../command/rules.js';
 import type { Config } from '../config/config.js';
+import type { Surroundings } from '../sidecar/surroundings.js';
+import type { UpstreamFacts } from '../upstream/dial.js';
+import type { ListenerTls } from '../config/pem.js';
 
 /** Where text goes, or bytes as they are. A write never throws, also when nobody reads any more. */
 export interface Output {
   write(text: string | Uint8Array): void;
   readonly isTTY: boolean;
+  /** Of the terminal at this moment; none where it is no terminal. */
+  readonly size?: { readonly columns: number; readonly rows: number };
 }
 
 /** A sidecar as the command line sees it. */
@@ -21,6 +26,10 @@ export interface Startable {
   drain(): Promise<void>;
   /** These outage rules hold from now on. */
   useRules(rules: OutageRules): void;
+  /** Reads the folder of scripts again. Rejects for people; they stay as they were then. */
+  reloadScripts(): Promise<void>;
+  /** New clients of a listener that speaks TLS get these certificates. */
+  useCertificates(tls: ListenerTls): void;
 }
 
 /** The process around a command. */
@@ -31,6 +40,8 @@ export interface CliHost {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly readFile: (path: string) => string;
+  /** The names in a directory. */
+  readonly readDirectory: (path: string) => readonly string[];
   readonly clock: Clock;
   /** Resolves after `delayMs`; unlike the clock's timers it keeps the process alive. */
   readonly sleep: (delayMs: number) => Promise<void>;
@@ -42,6 +53,8 @@ export interface CliHost {
     config: Config,
     deps: { readonly logger: Logger; readonly clock: Clock },
   ) => Startable;
-  /** Connects, logs in and PINGs; resolves with a sentence about what answered, rejects with an Error for people. */
-  readonly dialUpstream: (config: Config) => Promise<string>;
+  /** Connects, logs in and asks what the upstream allows; rejects with an Error for people when nobody can be reached. */
+  readonly dialUpstream: (config: Config) => Promise<UpstreamFacts>;
+  /** What this machine grants the configuration. */
+  readonly lookAround: (config: Config) => Promise<Surroundings>;
 }

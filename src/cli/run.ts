@@ -29,6 +29,7 @@ export async function runCli(host: CliHost): Promise<number> {
     flags: invocation.flags,
     env: host.env,
     readFile: host.readFile,
+    readDirectory: host.readDirectory,
     isTTY: host.stdout.isTTY,
   };
   return invocation.command === 'status'
@@ -55,7 +56,8 @@ async function runConfigured(
   const resolution = resolveConfig(inputs);
   const problems = [...invocation.problems, ...(resolution.ok ? [] : resolution.problems)];
   if (!resolution.ok || problems.length > 0) return reportProblems(host, problems);
-  return invocation.command === 'check' ? check(host, resolution) : serve(host, resolution);
+  if (invocation.command === 'serve') return serve(host, resolution);
+  return check(host, resolution, invocation.json ? 'json' : 'text');
 }
 
 function reportProblems(

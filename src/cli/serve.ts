@@ -1,13 +1,11 @@
 /**
  * `respool [serve]`: runs the sidecar until it is asked to stop. The first SIGTERM or SIGINT drains and exits 0; a second
- * one exits now, with 1. SIGHUP reads the rules file again.
+ * one exits now, with 1. SIGHUP reads some files again.
  */
 import { createLogger, type Logger } from '../base/logger.js';
-import { OutageRules } from '../command/rules.js';
-import type { Config } from '../config/config.js';
 import type { Resolution } from '../config/resolve.js';
-import { parseRules } from '../config/rules-file.js';
 import type { CliHost, Startable } from './host.js';
+import { reload } from './reload.js';
 
 export async function serve(
   host: CliHost,
@@ -22,7 +20,7 @@ export async function serve(
   for (const warning of warnings) logger.warn('configuration', { warning });
   const sidecar = host.createSidecar(config, { logger, clock: host.clock });
   const stopped = whenStopped(host, sidecar, logger);
-  host.onReloadSignal(() => reloadRules(host, config, sidecar, logger));
+  host.onReloadSignal(() => reload({ config, sidecar, logger, readFile: host.readFile }));
   return Promise.race([startFailure(host, sidecar), stopped]);
 }
 
@@ -35,21 +33,6 @@ async function startFailure(host: CliHost, sidecar: Startable): Promise<number> 
     return 1;
   }
   return new Promise(() => {});
-}
-
-/** A file with mistakes changes nothing. */
-function reloadRules(host: CliHost, config: Config, sidecar: Startable, logger: Logger): void {
-  const path = config.rulesPath;
-  if (path === null) return logger.warn('nothing to read again: there is no rules file');
-  try {
-    const { rules, problems } = parseRules(host.readFile(path), path);
-    for (const problem of problems) logger.error('the rules stay as they were', { path, problem });
-    if (problems.length > 0) return;
-    sidecar.useRules(new OutageRules(rules));
-    logger.info('rules read again', { path, rules: rules.length });
-  } catch (error) {
-    logger.error('the rules stay as they were', { path, problem: (error as Error).message });
-  }
 }
 
 function whenStopped(host: CliHost, sidecar: Startable, logger: Logger): Promise<number> {

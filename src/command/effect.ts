@@ -1,4 +1,5 @@
 /** The effect of a command whose arguments decide it, and the few facts about arguments that a session needs. */
+import { splitArguments } from '../resp/arguments.js';
 import { blockOptionAt } from './blocking-timeout.js';
 import { COMMANDS, type SessionEffect } from './table.js';
 
@@ -57,4 +58,12 @@ export function effectOf(id: number, args: readonly Buffer[]): SessionEffect {
 /** The first argument in lower case; empty when there is none. */
 export function subcommand(args: readonly Buffer[]): string {
   return args[1]?.toString('latin1').toLowerCase() ?? '';
+}
+
+/** Said to end what keeps the upstream from serving: SCRIPT KILL, FUNCTION KILL, SHUTDOWN. `frame`: the whole command. */
+export function endsScripts(id: number, frame: Buffer): boolean {
+  const { name } = COMMANDS[id]!;
+  if (name === 'shutdown') return true;
+  const mayKill = name === 'script' || name === 'function';
+  return mayKill && effectOf(id, splitArguments(frame)) === 'urgent';
 }

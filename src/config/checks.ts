@@ -3,8 +3,10 @@
  * which options; none of them reads a file or knows the order in which options are resolved.
  */
 import { MAX_EMBEDDED_MEMORY_BYTES } from '../embedded/engine.js';
+import { COMMAND_NAMES } from '../command/table.js';
 import { formatAddress, isLocal, type ListenAddress } from './addresses.js';
 import { isSpoken, loginOf, type ReadMaterial } from './config.js';
+import { suggestion } from './nearest.js';
 import type { OptionName, Values } from './options.js';
 import { describeUpstream } from './upstream-url.js';
 
@@ -39,6 +41,22 @@ export function findWarnings({ values, isGiven }: Subject): string[] {
   ) {
     warnings.push('upstream-password: without effect, because upstream is embedded:');
   }
+  const unknown = [...(values['deny-commands'] ?? []), ...(values['allow-commands'] ?? [])].filter(
+    (name) => !COMMAND_NAMES.includes(name.split('|')[0]!),
+  );
+  for (const name of unknown)
+    warnings.push(
+      `deny-commands, allow-commands: ${name} is not in the command table: a module's, or mistyped` +
+        suggestion(name, COMMAND_NAMES),
+    );
+  if (values['client-rate'] === null && isGiven('client-burst'))
+    warnings.push('client-burst: without effect, because client-rate is unlimited');
+  if (isGiven('tls-cert') && values.listen.every(({ kind }) => kind === 'unix'))
+    warnings.push('tls-cert, tls-key: without effect, because listen has only unix sockets');
+  if (values['trace-endpoint'] === null && isGiven('trace-sample'))
+    warnings.push('trace-sample: without effect, because there is no trace-endpoint');
+  if (values['slow-log'] === null && values['access-log'] === null && isGiven('log-keys'))
+    warnings.push('log-keys: without effect, because slow-log and access-log are off');
   const idle = FOR_OUTAGES.filter(isGiven);
   if (upstream.kind === 'embedded' && idle.length > 0)
     warnings.push(`${idle.join(', ')}: without effect, because upstream is embedded:`);
@@ -72,7 +90,8 @@ const UPSTREAM_TLS = [
 
 const CHECKS: readonly Check[] = [
   upstreamIsSpoken,
-  listenersSpeakPlainText,
+  (subject) => certificateHasKey(subject, 'tls-cert', 'tls-key'),
+  clientCertificatesNeedTls,
   userHasPassword,
   protectedMode,
   listenIsUnambiguous,
@@ -82,11 +101,10 @@ const CHECKS: readonly Check[] = [
   wasmFitsItsAddressSpace,
 ];
 
-/** Options of later versions are accepted, but nobody who asks for encryption may be served without. */
-function listenersSpeakPlainText({ isGiven }: Subject): string | null {
-  const given = (['tls-cert', 'tls-key', 'tls-ca'] as const).filter(isGiven);
-  if (given.length === 0) return null;
-  return `${given.join(', ')}: this version cannot listen with TLS yet; listen on loopback or a unix socket, or put a TLS terminator in front`;
+/** A list of authorities alone would look like encryption, and be none. */
+function clientCertificatesNeedTls({ isGiven }: Subject): string | null {
+  if (!isGiven('tls-ca') || isGiven('tls-cert') || isGiven('tls-key')) return null;
+  return 'tls-ca: tls-cert and tls-key are missing; allowed: all three, or tls-cert and tls-key';
 }
 
 function upstreamIsSpoken({ values: { upstream } }: Subject): string | null {
@@ -108,12 +126,11 @@ function userHasPassword({ values: { upstream }, read, isGiven }: Subject): stri
 
 /**
  * Redis' protected mode, for a sidecar: whoever can connect has the sidecar's rights at the upstream, so others may
- * connect only with a password once those rights are more than an anonymous client's. Listener TLS is not counted: this
- * version does not perform it.
+ * connect only with a password or a certificate once those rights are more than an anonymous client's.
  */
 function protectedMode({ values, read, isGiven }: Subject): string | null {
-  if (!values['protected-mode'] || isGiven('requirepass') || isGiven('requirepass-file'))
-    return null;
+  const isProven = (['requirepass', 'requirepass-file', 'tls-ca'] as const).some(isGiven);
+  if (!values['protected-mode'] || isProven) return null;
   const open = values.listen.find((address) => !isLocal(address));
   const login = loginOf(values.upstream);
   if (open === undefined || login === null) return null;
@@ -122,7 +139,7 @@ function protectedMode({ values, read, isGiven }: Subject): string | null {
   return (
     `protected-mode: listen ${JSON.stringify(formatAddress(open))} is open to other machines, which would all use the ` +
     'credentials of upstream without a password; allowed: listen on 127.0.0.1, [::1] or a unix socket, ' +
-    'give requirepass-file or RESPOOL_REQUIREPASS, or --no-protected-mode'
+    'give requirepass-file or RESPOOL_REQUIREPASS, ask for client certificates with tls-ca, or --no-protected-mode'
   );
 }
 

@@ -6,6 +6,7 @@ import type { LogFormat, LogLevel } from '../base/logger.js';
 import type { OutageRules } from '../command/rules.js';
 import type { ListenAddress, TcpAddress } from './addresses.js';
 import type { Values } from './options.js';
+import type { ListenerTls, ListenerTlsPaths } from './pem.js';
 import type { Login, Upstream, UpstreamUrl } from './upstream-url.js';
 
 /** TLS towards the upstream, in PEM. Null leaves Node's default, a null servername the URL's host. */
@@ -39,10 +40,30 @@ export interface JournalConfig {
   readonly cursorPrefix: string;
 }
 
+export interface CommandLogConfig {
+  /** Commands that took the upstream so long are logged; null: none are. */
+  readonly slowMs: number | null;
+  /** The share of commands that are logged; null: none. */
+  readonly sample: number | null;
+  /** Their keys are named. */
+  readonly showsKeys: boolean;
+}
+
+export interface ScriptsConfig {
+  readonly mode: 'heal' | 'pass';
+  /** Of `.lua` files that are known from the start. */
+  readonly directory: string | null;
+  readonly maxBytes: number;
+}
+
 /** Everything that was decided at start. Holds secrets: never log it as a whole. */
 export interface Config {
   /** At least one address. */
   readonly listen: readonly ListenAddress[];
+  /** For all TCP addresses of `listen`; null: plain text. */
+  readonly tls: ListenerTls | null;
+  /** Where `tls` was read from, and is read again on SIGHUP. */
+  readonly tlsPaths: ListenerTlsPaths;
   /** Holds the upstream's password: print it with `describeUpstream` only. */
   readonly upstream: Upstream;
   /** What `upstream` needs when it speaks TLS; all null otherwise. */
@@ -69,17 +90,28 @@ export interface Config {
   readonly maxClients: number;
   /** Secret: the password of clients, or null when none is asked for. */
   readonly requirepass: string | null;
+  /** Names in lower case; see `proxy/command-policy.ts`. */
+  readonly commands: { readonly deny: readonly string[]; readonly allow: readonly string[] | null };
+  /** Null: clients are not slowed down. */
+  readonly clientRate: { readonly perSecond: number; readonly burst: number } | null;
+  readonly scripts: ScriptsConfig;
+  /** How long commands wait for a script that keeps the upstream busy; 0: not at all. */
+  readonly busyWaitMs: number;
   readonly clientOutputLimitBytes: number;
   readonly maxBulkBytes: number;
   readonly drainMs: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  readonly commandLog: CommandLogConfig;
+  /** Spans: where to, and for which share of the commands; null: none. */
+  readonly spans: { readonly endpoint: string; readonly sample: number } | null;
 }
 
 /** What was read from files and merged before the values can become a `Config`. Holds secrets. */
 export interface ReadMaterial {
   readonly requirepass: string | null;
   readonly upstreamPassword: string | null;
+  readonly listenerTls: ListenerTls | null;
   readonly upstreamTls: UpstreamTls;
   readonly rules: OutageRules;
   readonly isTTY: boolean;
@@ -89,6 +121,8 @@ export interface ReadMaterial {
 export function buildConfig(values: Values, upstream: Upstream, read: ReadMaterial): Config {
   return {
     listen: values.listen,
+    tls: read.listenerTls,
+    tlsPaths: tlsPathsOf(values),
     upstream: withPassword(upstream, read.upstreamPassword),
     upstreamTls: read.upstreamTls,
     admin: values.admin,
@@ -114,16 +148,45 @@ export function buildConfig(values: Values, upstream: Upstream, read: ReadMateri
     rules: read.rules,
     maxClients: values['max-clients'],
     requirepass: read.requirepass,
+    commands: { deny: values['deny-commands'] ?? [], allow: values['allow-commands'] },
+    clientRate: clientRateOf(values),
+    scripts: {
+      mode: values.scripts,
+      directory: values['scripts-dir'],
+      maxBytes: values['scripts-max-bytes'],
+    },
+    busyWaitMs: values['busy-wait'],
     clientOutputLimitBytes: values['client-output-limit'],
     maxBulkBytes: values['max-bulk-bytes'],
     drainMs: values.drain,
     logLevel: values['log-level'],
     logFormat: values['log-format'] ?? (read.isTTY ? 'pretty' : 'json'),
+    commandLog: {
+      slowMs: values['slow-log'],
+      sample: values['access-log'],
+      showsKeys: values['log-keys'] === 'named',
+    },
+    spans: spansOf(values),
   };
+}
+
+/** Where the options say that the listener's certificates are. */
+export function tlsPathsOf(values: Values): ListenerTlsPaths {
+  return { cert: values['tls-cert'], key: values['tls-key'], ca: values['tls-ca'] };
 }
 
 /** The word that stands for no directory at all. */
 const IN_MEMORY = 'memory';
+
+function clientRateOf(values: Values): Config['clientRate'] {
+  const perSecond = values['client-rate'];
+  return perSecond === null ? null : { perSecond, burst: values['client-burst'] ?? perSecond };
+}
+
+function spansOf(values: Values): Config['spans'] {
+  const endpoint = values['trace-endpoint'];
+  return endpoint === null ? null : { endpoint, sample: values['trace-sample'] };
+}
 
 function breakerOf(values: Values): BreakerConfig {
   const perCent = values['breaker-rate'];

@@ -35,8 +35,31 @@ and the environment beats the file; twice with equal strength is a mistake. They
 ## Protected mode
 
 Whoever can connect to the sidecar has the sidecar's rights at the upstream. It therefore refuses to start when it listens
-beyond this machine (anything but a loopback address, \`localhost\` or a unix socket), asks clients for no password, and has
-credentials for the upstream (a user, a password or a client certificate). \`--no-protected-mode\` overrides.
+beyond this machine (anything but a loopback address, \`localhost\` or a unix socket), asks clients for neither a password
+nor a certificate (\`tls-ca\`), and has credentials for the upstream (a user, a password or a client certificate).
+\`--no-protected-mode\` overrides.
+
+## TLS for clients
+
+With \`tls-cert\` and \`tls-key\` every \`host:port\` of \`listen\` speaks TLS 1.2 or 1.3, and nothing else; unix sockets stay
+plain, for their file says who may connect. With \`tls-ca\` a client must show a certificate of one of these authorities.
+On SIGHUP the files are read again: new connections get the new certificate, those that stand go on. Files that cannot be
+used change nothing, and the log says why. A command then costs the sidecar about 7 µs more when it comes alone, and 0.8 µs
+more in pipelines of 16 (measured with 50 clients on Node 20).
+
+## Commands and rate
+
+\`deny-commands\` and \`allow-commands\` name commands (\`flushall\`), or one of their subcommands (\`config|set\`), in any
+letter case and also those of modules. A command that does not pass gets \`-NOPERM this sidecar does not pass the command …\`
+in its place, in every condition; in a transaction EXEC aborts. What is denied is denied, also when it is allowed. With
+\`allow-commands\` everything that is not named is refused but for what concerns the client's own connection: \`AUTH\`,
+\`HELLO\`, \`PING\`, \`ECHO\`, \`QUIT\`, \`RESET\`, \`SELECT\`, \`CLIENT\` \`ID\`, \`GETNAME\`, \`SETNAME\`, \`SETINFO\` and \`REPLY\`,
+\`MULTI\`, \`EXEC\`, \`DISCARD\`, \`WATCH\` and \`UNWATCH\`. ioredis asks \`INFO\` before it is ready, unless
+\`enableReadyCheck\` is off. Scripts are not looked into: what may not be called must not be callable from \`EVAL\`, \`EVALSHA\` and \`FCALL\` either,
+so deny these too, or give the sidecar a user of the upstream whose ACL denies the command.
+
+\`client-rate\` slows down a client that sends more commands per second, by not reading its connection for a while; it never
+gets an error. \`client-burst\` is how many it may send at once after a pause.
 `;
 
 const NOTES = `## Notes

@@ -85,6 +85,16 @@ export function integer(min: number, max: number): Kind<number> {
   };
 }
 
+/** A share of the whole, above 0 and at most 1. */
+export const ratio: Kind<number> = {
+  placeholder: 'ratio',
+  allowed: 'a number above 0 and at most 1, as in 0.01',
+  parse(text) {
+    const value = Number(text);
+    return /^[01]?\.?\d{1,9}$/.test(text) && value > 0 && value <= 1 ? accepted(value) : REJECTED;
+  },
+};
+
 /** One of a few words. */
 export function choice<const T extends string>(...words: readonly T[]): Kind<T> {
   return {
@@ -130,6 +140,22 @@ export const yesOrNo: Kind<boolean> = {
       ? BOOLEANS[text.toLowerCase()]
       : undefined;
     return value === undefined ? REJECTED : accepted(value);
+  },
+};
+
+const COMMAND_NAME = /^[a-z][a-z0-9._:-]{0,31}(?:\|[a-z0-9._:-]{1,31})?$/;
+
+/** Names of commands, separated by commas or spaces, in lower case: `flushall`, or `config|set` for one subcommand. */
+export const commandNames: Kind<readonly string[]> = {
+  placeholder: 'names',
+  allowed: 'names of commands separated by commas or spaces, as in "flushall, config|set"',
+  parse(text) {
+    const names = text
+      .toLowerCase()
+      .split(/[ ,]+/)
+      .filter((name) => name !== '');
+    const isFine = names.length > 0 && names.every((name) => COMMAND_NAME.test(name));
+    return isFine ? accepted(names) : REJECTED;
   },
 };
 

@@ -4,39 +4,47 @@
  */
 import { OutageRules } from '../command/rules.js';
 import type { ReadMaterial, UpstreamTls } from './config.js';
-import { loginOf } from './config.js';
+import { loginOf, tlsPathsOf } from './config.js';
 import { SOURCES } from './option.js';
 import type { OptionName, Values } from './options.js';
+import { readListenerTls, readPem } from './pem.js';
 import { parseRules } from './rules-file.js';
 import type { ConfigInputs, Gathered, Given } from './sources.js';
 
 /** Longest password that is taken from a file. */
 const MAX_PASSWORD_CHARACTERS = 1000;
-const MAX_PEM_CHARACTERS = 1_000_000;
 
 type GivenByName = Gathered['given'];
 
-/** Reads every file that an option names; what cannot be read or used is added to `problems`. */
+/** Reads every file that an option names, and looks into every directory; what cannot be read or used is added to `problems`. */
 export function readMaterial(
   values: Values,
   given: GivenByName,
   inputs: ConfigInputs,
   problems: string[],
 ): ReadMaterial {
-  const read = (name: OptionName, path: string | null): string | null => {
+  const attempt = <T>(
+    name: OptionName,
+    path: string | null,
+    how: (path: string) => T,
+  ): T | null => {
     if (path === null) return null;
     try {
-      return inputs.readFile(path);
+      return how(path);
     } catch (error) {
       problems.push(`${name}: ${JSON.stringify(path)} cannot be read: ${(error as Error).message}`);
       return null;
     }
   };
+  const read = (name: OptionName, path: string | null): string | null =>
+    attempt(name, path, inputs.readFile);
+  // What is in it is read where it can be read again (`script/script-directory`).
+  attempt('scripts-dir', values['scripts-dir'], inputs.readDirectory);
   const password = (name: 'requirepass-file' | 'upstream-password-file'): string | null =>
     checkPassword(name, read(name, values[name]), problems);
-  const pem = (name: PemOption): Buffer | null =>
-    checkPem(name, read(name, values[name]), problems);
-  for (const name of ['tls-cert', 'tls-key', 'tls-ca'] as const) pem(name);
+  const pem = (name: 'upstream-tls-ca' | 'upstream-tls-cert' | 'upstream-tls-key'): Buffer | null =>
+    readPem(name, values[name], inputs.readFile, problems);
+  const listenerTls = readListenerTls(tlsPathsOf(values), inputs.readFile, problems);
   const upstreamTls: UpstreamTls = {
     ca: pem('upstream-tls-ca'),
     cert: pem('upstream-tls-cert'),
@@ -64,6 +72,7 @@ export function readMaterial(
       ],
       problems,
     ),
+    listenerTls,
     upstreamTls,
     rules: rulesIn(values.rules, read('rules', values.rules), problems),
     isTTY: inputs.isTTY,
@@ -76,9 +85,6 @@ function rulesIn(path: string | null, content: string | null, problems: string[]
   problems.push(...file.problems);
   return new OutageRules(file.problems.length === 0 ? file.rules : []);
 }
-
-type PemOption =
-  'tls-cert' | 'tls-key' | 'tls-ca' | 'upstream-tls-ca' | 'upstream-tls-cert' | 'upstream-tls-key';
 
 /** One password may be given in several ways; the strongest source wins, and two of equal strength are a mistake. */
 function strongest(
@@ -117,13 +123,5 @@ function checkPassword(
   problems.push(
     `${name}: the file ${found}; allowed: one line of 1 to ${MAX_PASSWORD_CHARACTERS} characters`,
   );
-  return null;
-}
-
-function checkPem(name: OptionName, content: string | null, problems: string[]): Buffer | null {
-  if (content === null) return null;
-  if (content.length <= MAX_PEM_CHARACTERS && content.includes('-----BEGIN '))
-    return Buffer.from(content);
-  problems.push(`${name}: the file is not PEM; allowed: a file with "-----BEGIN …" blocks`);
   return null;
 }

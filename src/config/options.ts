@@ -5,12 +5,15 @@
  */
 import { LOG_LEVELS } from '../base/logger.js';
 import { listenAddress, tcpAddress } from './addresses.js';
+import { collectorUrl } from './collector-url.js';
 import {
   choice,
+  commandNames,
   duration,
   integer,
   orWord,
   path,
+  ratio,
   size,
   text,
   yesOrNo,
@@ -56,6 +59,49 @@ export const OPTIONS = {
     help:
       'refuse to start when others could use the upstream credentials: listening beyond this machine, ' +
       'without a password for clients, with credentials for the upstream',
+  },
+  'tls-cert': {
+    group: 'Clients',
+    kind: path('file'),
+    default: null,
+    help: 'certificate (PEM, with its chain) with which all host:port addresses of listen speak TLS',
+  },
+  'tls-key': {
+    group: 'Clients',
+    kind: path('file'),
+    default: null,
+    help: 'key (PEM) of tls-cert',
+  },
+  'tls-ca': {
+    group: 'Clients',
+    kind: path('file'),
+    default: null,
+    help: 'authorities (PEM) of which clients must show a certificate; without it any client is let in',
+  },
+  'allow-commands': {
+    group: 'Clients',
+    kind: orWord(commandNames, 'all'),
+    default: 'all',
+    help: 'commands that clients may use, besides those about their own connection',
+  },
+  'deny-commands': {
+    group: 'Clients',
+    kind: orWord(commandNames, 'none'),
+    default: 'none',
+    help: 'commands that clients may not use, whatever allow-commands says',
+  },
+  'client-rate': {
+    group: 'Clients',
+    kind: orWord(integer(1, 10_000_000), 'unlimited'),
+    default: 'unlimited',
+    help: 'commands per second of one client; one that sends more is read more slowly',
+  },
+  'client-burst': {
+    group: 'Clients',
+    kind: integer(1, 10_000_000),
+    default: null,
+    defaultHelp: 'those of one second',
+    help: 'commands that a client may send at once before client-rate slows it down',
   },
   'client-output-limit': {
     group: 'Clients',
@@ -206,6 +252,12 @@ export const OPTIONS = {
     default: 'repeat',
     help: 'repeat what is safe to repeat when a connection died before the reply, or report all of it',
   },
+  'busy-wait': {
+    group: 'Outages',
+    kind: duration('0', '24h'),
+    default: '120s',
+    help: 'how long commands wait for the end of a script that keeps the upstream busy; 0 passes -BUSY on',
+  },
   rules: {
     group: 'Outages',
     kind: path('file'),
@@ -242,6 +294,24 @@ export const OPTIONS = {
     default: 'respool:',
     help: 'prefix of the key in which the upstream keeps how far replay has come',
   },
+  scripts: {
+    group: 'Scripts and cache',
+    kind: choice('heal', 'pass'),
+    default: 'heal',
+    help: 'heal runs a script that the upstream has forgotten with the source that was learned; pass hands NOSCRIPT on',
+  },
+  'scripts-dir': {
+    group: 'Scripts and cache',
+    kind: path('directory'),
+    default: null,
+    help: 'directory with .lua files that are known from the start',
+  },
+  'scripts-max-bytes': {
+    group: 'Scripts and cache',
+    kind: size('64kb', '4gb'),
+    default: '16mb',
+    help: 'memory for the sources of scripts; those that were not used for longest go first',
+  },
   admin: {
     group: 'Operation',
     kind: orWord(tcpAddress, 'off'),
@@ -266,6 +336,37 @@ export const OPTIONS = {
     default: null,
     defaultHelp: 'pretty on a terminal, else json',
     help: 'one line per event, for people or for machines',
+  },
+  'slow-log': {
+    group: 'Operation',
+    kind: orWord(duration('1ms', '1h'), 'off'),
+    default: 'off',
+    help: 'log a line for each command that took the upstream this long or longer',
+  },
+  'access-log': {
+    group: 'Operation',
+    kind: orWord(ratio, 'off'),
+    default: 'off',
+    help: 'the share of commands that are logged with a line each; at most 20 lines a second',
+  },
+  'log-keys': {
+    group: 'Operation',
+    kind: choice('hashed', 'named'),
+    default: 'hashed',
+    help: 'how keys appear in slow-log and access-log',
+  },
+  'trace-endpoint': {
+    group: 'Operation',
+    kind: collectorUrl,
+    default: null,
+    defaultHelp: 'no spans',
+    help: 'OpenTelemetry collector (OTLP over HTTP) that gets a span for a share of the commands',
+  },
+  'trace-sample': {
+    group: 'Operation',
+    kind: ratio,
+    default: '0.01',
+    help: 'the share of commands that become a span',
   },
   config: {
     group: 'Operation',

@@ -22,6 +22,8 @@ export interface ConfigInputs {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Returns the whole text of a file, or throws an Error whose message says why it cannot. */
   readonly readFile: (path: string) => string;
+  /** Returns the names in a directory, or throws an Error whose message says why it cannot. */
+  readonly readDirectory: (path: string) => readonly string[];
   /** Whether the log goes to a terminal. */
   readonly isTTY: boolean;
 }

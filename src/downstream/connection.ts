@@ -26,12 +26,19 @@ export interface ConnectionHandler {
   forward(buffer: Buffer, start: number, end: number, count: number): void;
   /** Deals with one command that was not admitted. False: not now; it comes again after `resume`. */
   command(commandId: number, frame: Buffer): boolean;
-  /** A command of unbounded size begins. True: pass it on piece by piece. False: not now. Null: collect it. */
-  beginStream(commandId: number): boolean | null;
+  /**
+   * A command of unbounded size begins, of which this much is there. True: pass it on piece by piece. False: not now.
+   * Null: collect it.
+   */
+  beginStream(commandId: number, bytesAtHand: number): boolean | null;
   /** The next piece of it; `ended` with the last. */
   stream(buffer: Buffer, start: number, end: number, ended: boolean): void;
   /** The stream of bytes makes no sense any more; `rest` begins with the offending bytes. False: not now. */
   protocolError(text: string, rest: Buffer): boolean;
+  /** Everything that has come was handed over, or the client is stalled. */
+  chunkEnded(): void;
+  /** What a stalled client has sent by now; after `overhear`. */
+  overheard(backlog: Buffer): void;
   /** The client sends no more; it still reads. */
   inputEnded(): void;
   /** The connection is gone. */
@@ -56,6 +63,8 @@ const STREAM_FROM_BYTES = 64 * 1024;
 const STREAM_DECLARED_FROM_BYTES = 8 * 1024;
 /** A command that must be seen whole (SUBSCRIBE, AUTH …) may be this long. */
 const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
+/** What is read from a stalled client all the same, to find what must not wait. */
+const MAX_OVERHEARD_BYTES = 64 * 1024;
 /** Replies of one tick up to this size are joined into one write. */
 const JOIN_LIMIT_BYTES = 16 * 1024;
 
@@ -71,6 +80,8 @@ export class ClientConnection implements Flushable {
   private inputPaused = false;
   private inputIsOver = false;
   private isProcessing = false;
+  private isFollowed = false;
+  private overhears = false;
 
   constructor(
     private readonly socket: net.Socket,
@@ -101,6 +112,10 @@ export class ClientConnection implements Flushable {
   /** Bytes written to the client that the operating system has not taken: it reads too slowly. */
   get unreadBytes(): number {
     return this.socket.writableLength;
+  }
+  /** The bytes at hand go on behind the command that is being dealt with. */
+  get hasMoreInput(): boolean {
+    return this.isFollowed;
   }
   /** The client may still be answered. */
   get isOpen(): boolean {
@@ -175,12 +190,29 @@ export class ClientConnection implements Flushable {
     this.socket.once('drain', drained);
   }
 
+  /** While it is stalled, reads a little further; `overheard` is shown what there is, now and whenever more comes. */
+  overhear(): void {
+    if (this.backlog === null || this.isFinished) return;
+    this.overhears = true;
+    this.showBacklog(this.backlog);
+  }
+
+  private showBacklog(backlog: Buffer): void {
+    this.handler.overheard(backlog);
+    const mayRead = backlog.length < MAX_OVERHEARD_BYTES;
+    if (mayRead === !this.inputPaused || this.isFinished) return;
+    this.inputPaused = !mayRead;
+    if (mayRead) this.socket.resume();
+    else this.socket.pause();
+  }
+
   /** What stalled the handler is over: goes on with the backlog. */
   resume(): void {
     if (this.isProcessing) return;
     const backlog = this.backlog;
     if (backlog === null || this.isFinished) return;
     this.backlog = null;
+    this.overhears = false;
     this.process(backlog);
     if (this.backlog !== null) return;
     this.resumeInput();
@@ -193,6 +225,7 @@ export class ClientConnection implements Flushable {
     if (this.backlog !== null) {
       // Node may deliver one more chunk after pause().
       this.backlog = Buffer.concat([this.backlog, chunk]);
+      if (this.overhears) this.showBacklog(this.backlog);
       return;
     }
     this.process(this.tail.isEmpty ? chunk : this.tail.join(chunk));
@@ -207,6 +240,7 @@ export class ClientConnection implements Flushable {
     this.isProcessing = true;
     const at = this.streaming ? this.continueStream(buffer) : 0;
     if (at !== STOP) this.scan(buffer, at);
+    this.handler.chunkEnded();
     this.isProcessing = false;
   }
 
@@ -229,6 +263,7 @@ export class ClientConnection implements Flushable {
         }
         if (run > 0) handler.forward(buffer, runStart, pos, run);
         run = 0;
+        this.isFollowed = next < end;
         const taken = handler.command(id, buffer.subarray(pos, next));
         if (this.isFinished) return;
         if (!taken) return this.stall(buffer.subarray(pos));
@@ -257,6 +292,7 @@ export class ClientConnection implements Flushable {
       this.handler.forward(frame, 0, frame.length, 1);
       return true;
     }
+    this.isFollowed = this.framer.frameEnd < buffer.length;
     const taken = this.handler.command(id, frame);
     if (!taken && !this.isFinished) this.stall(buffer.subarray(pos));
     return taken && !this.isFinished;
@@ -284,7 +320,7 @@ export class ClientConnection implements Flushable {
       framer.scannedBytes > STREAM_FROM_BYTES && bytes > STREAM_DECLARED_FROM_BYTES;
     if ((isDeclared || bytes > STREAM_FROM_BYTES) && framer.isInFrame) {
       const id = framer.nameIsKnown ? classify(buffer, framer.nameStart, framer.nameBytes) : 0;
-      const began = handler.beginStream(id);
+      const began = handler.beginStream(id, bytes);
       if (this.isFinished) return;
       if (began === false) {
         framer.restart();

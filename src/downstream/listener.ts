@@ -1,6 +1,7 @@
 /** Accepts clients on one address. The only file that listens for them. */
 import fs from 'node:fs';
 import net from 'node:net';
+import { dirname } from 'node:path';
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -65,10 +66,44 @@ export class Listener {
   }
 }
 
+/**
+ * Why nobody could listen there at this moment, in a sentence; null when it can be done. Leaves nothing behind and takes
+ * nothing away.
+ */
+export async function whyNotListen(address: ListenAddress): Promise<string | null> {
+  if (address.kind === 'unix') return whyNoSocketAt(address.path);
+  const listener = new Listener(address, (socket) => socket.destroy());
+  try {
+    await listener.start();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    listener.stop();
+  }
+}
+
+async function whyNoSocketAt(path: string): Promise<string | null> {
+  try {
+    if (fs.existsSync(path) && !fs.statSync(path).isSocket())
+      return `cannot listen on unix:${path}: another file is there`;
+    if (await isAnswered(path))
+      return `cannot listen on unix:${path}: another program already does`;
+    fs.accessSync(dirname(path), fs.constants.W_OK);
+    return null;
+  } catch (error) {
+    return `cannot listen on unix:${path}: ${(error as Error).message}`;
+  }
+}
+
 /** A socket file that nobody answers on was left by a process that was killed; one that answers is not ours to take. */
 async function removeStaleSocket(path: string): Promise<void> {
   if (!fs.existsSync(path) || !fs.statSync(path).isSocket()) return;
-  const alive = await new Promise<boolean>((resolve) => {
+  if (!(await isAnswered(path))) fs.rmSync(path);
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise<boolean>((resolve) => {
     const probe = net.connect({ path });
     probe.once('connect', () => {
       probe.destroy();
@@ -76,5 +111,4 @@ async function removeStaleSocket(path: string): Promise<void> {
     });
     probe.once('error', () => resolve(false));
   });
-  if (!alive) fs.rmSync(path);
 }

@@ -65,6 +65,31 @@ export function refusedInProcess(
   return full === 'config|set' ? refusedSetting(settings) : null;
 }
 
+/** What a script must not call: it ends the engine (a call through a pointer of another type). */
+const FATAL_CALL = 'acl_check_cmd';
+
+/** Whether a command brings scripts along: `refusedScript` is asked. Lowercase. */
+export function bringsScript(name: string): boolean {
+  return SOURCES.has(name);
+}
+
+/** The error line for a command that brings a script which would end the engine, or null. `args`: the name first. */
+export function refusedScript(name: string, args: readonly Buffer[]): string | null {
+  const source = args.at(SOURCES.get(name) ?? args.length) ?? NOTHING;
+  return source.includes(FATAL_CALL)
+    ? refusal(`redis.${FATAL_CALL}`, 'it would end the engine')
+    : null;
+}
+
+/** Where the source is; of FUNCTION LOAD [REPLACE] it is the last. */
+const SOURCES: ReadonlyMap<string, number> = new Map([
+  ['eval', 1],
+  ['eval_ro', 1],
+  ['script', 2],
+  ['function', -1],
+]);
+const NOTHING = Buffer.alloc(0);
+
 /** Parameters and values alternate; a refused parameter refuses the whole command, which Valkey applies as one. */
 function refusedSetting(settings: readonly string[]): string | null {
   for (let i = 0; i < settings.length; i += 2) {

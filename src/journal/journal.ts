@@ -161,8 +161,12 @@ export class Journal {
   }
 
   /** Why a record of so many bytes cannot be taken now ("journal is full", "the journal's disk is full (…)"), or null. */
-  refusal(bytes: number): string | null {
-    return this.problemOf(bytes)?.message ?? null;
+  refusal(bytes: number): JournalProblem | null {
+    if (this.isClosed) return new JournalProblem('closed', 'the journal is closed');
+    return (
+      this.queue.problem ??
+      this.room.problemOf(RECORD_HEADER_BYTES + bytes, this.queue.waitingBytes)
+    );
   }
 
   /**
@@ -170,7 +174,7 @@ export class Journal {
    * `refusal` is not null.
    */
   append(db: number, flags: number, commands: number, bytes: Buffer): number {
-    const problem = this.problemOf(bytes.length);
+    const problem = this.refusal(bytes.length);
     if (problem !== null) throw problem;
     const seq = this.nextSeq;
     this.nextSeq += 1;
@@ -250,14 +254,6 @@ export class Journal {
       releasedSeq: this.releasedSeq,
       wallMs: Math.round(this.options.clock.wallMs()),
     };
-  }
-
-  private problemOf(bytes: number): JournalProblem | null {
-    if (this.isClosed) return new JournalProblem('closed', 'the journal is closed');
-    return (
-      this.queue.problem ??
-      this.room.problemOf(RECORD_HEADER_BYTES + bytes, this.queue.waitingBytes)
-    );
   }
 
   private async write(batch: Batch): Promise<void> {

@@ -6,7 +6,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { SidecarStatus } from '../proxy/status.js';
+import { isMeantForUs } from './host-header.js';
 import type { Metrics } from './metrics.js';
+import { DOCUMENT_HEADERS } from './page/document.js';
+import type { StatusPage } from './status-page.js';
 
 export interface AdminServerOptions {
   /** Port 0 takes a free one. */
@@ -15,6 +18,7 @@ export interface AdminServerOptions {
   readonly isReady: () => boolean;
   readonly status: () => SidecarStatus;
   readonly metrics: Metrics;
+  readonly page: StatusPage;
 }
 
 export interface AdminServer {
@@ -35,6 +39,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 30_000;
 
 export function createAdminServer(options: AdminServerOptions): AdminServer {
   const pages = createPages(options);
+  const { events } = options.page;
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -43,7 +48,12 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: HEADERS_TIMEOUT_MS,
     },
-    (request, response) => void respond(request, response, pages),
+    (request, response) => {
+      if (!isMeantForUs(options.address.host, request.headers.host)) return misdirected(response);
+      const isStream = request.method === 'GET' && pathOf(request) === EVENTS_PATH;
+      // Too many look already: what is left is an ordinary page that says so.
+      if (!isStream || !events.open(response)) void respond(request, response, pages);
+    },
   );
   server.maxConnections = MAX_CONNECTIONS;
   return {
@@ -55,6 +65,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        events.close();
         server.closeAllConnections();
       }),
   };
@@ -64,15 +75,26 @@ interface Page {
   readonly code: number;
   readonly type: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 type Pages = ReadonlyMap<string, () => Page | Promise<Page>>;
 
 const TEXT = 'text/plain; charset=utf-8';
+const EVENTS_PATH = '/events';
 
-function createPages({ isReady, status, metrics }: AdminServerOptions): Pages {
+function createPages({ isReady, status, metrics, page }: AdminServerOptions): Pages {
   return new Map<string, () => Page | Promise<Page>>([
-    ['/', () => ({ code: 200, type: 'text/html; charset=utf-8', body: INDEX })],
+    [
+      '/',
+      () => ({
+        code: 200,
+        type: 'text/html; charset=utf-8',
+        body: page.document(),
+        headers: DOCUMENT_HEADERS,
+      }),
+    ],
+    [EVENTS_PATH, () => ({ code: 503, type: TEXT, body: 'too many look at this already\n' })],
     ['/livez', () => ({ code: 200, type: TEXT, body: 'alive\n' })],
     [
       '/readyz',
@@ -96,20 +118,6 @@ function createPages({ isReady, status, metrics }: AdminServerOptions): Pages {
   ]);
 }
 
-const INDEX = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Respool</title>
-<h1>Respool</h1>
-<ul>
-<li><a href="/status">/status</a>: what it is doing, as JSON
-<li><a href="/metrics">/metrics</a>: for Prometheus
-<li><a href="/livez">/livez</a>: 200 while the process works
-<li><a href="/readyz">/readyz</a>: 200 while it serves clients
-</ul>
-</html>
-`;
-
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
@@ -122,17 +130,27 @@ async function respond(
     'content-length': Buffer.byteLength(page.body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...page.headers,
   });
   response.end(request.method === 'HEAD' ? undefined : page.body);
   // A body is none of our business; without this it would be awaited until the request times out.
   request.resume();
 }
 
+function misdirected(response: ServerResponse): void {
+  response.writeHead(421, { 'content-type': TEXT, connection: 'close' });
+  response.end('ask for localhost, or by address: this server is for its own machine\n');
+}
+
+function pathOf(request: IncomingMessage): string {
+  return request.url?.split('?', 1)[0] ?? '';
+}
+
 async function choosePage(request: IncomingMessage, pages: Pages): Promise<Page> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { code: 405, type: TEXT, body: 'only GET and HEAD\n' };
   }
-  const page = pages.get(request.url?.split('?', 1)[0] ?? '');
+  const page = pages.get(pathOf(request));
   if (page === undefined) return { code: 404, type: TEXT, body: 'no such page\n' };
   try {
     return await page();

@@ -3,7 +3,7 @@
  * writes the file; a test compares it.
  */
 import { markdownTable } from '../base/markdown-table.js';
-import { DURATION_BOUNDS_SECONDS } from '../proxy/observer.js';
+import { BUSY_BOUNDS_SECONDS, DURATION_BOUNDS_SECONDS } from '../proxy/observer.js';
 import type { MetricDefinition } from './metric.js';
 import { METRICS } from './table.js';
 
@@ -16,7 +16,8 @@ process. Labels are bounded: names of commands come from the command table, all 
 `;
 
 const NOTES = `
-Buckets of the histograms, in seconds: ${DURATION_BOUNDS_SECONDS.join(', ')}, +Inf.
+Buckets of the durations, in seconds: ${DURATION_BOUNDS_SECONDS.join(', ')}, +Inf;
+of \`respool_busy_wait_seconds\`: ${BUSY_BOUNDS_SECONDS.join(', ')}, +Inf.
 
 The process itself is described by prom-client's default metrics (\`process_cpu_seconds_total\`,
 \`process_resident_memory_bytes\`, \`process_open_fds\`, \`nodejs_eventloop_lag_seconds\`, \`nodejs_gc_duration_seconds\` …),

@@ -1,6 +1,7 @@
 /** What a metric is: its name, type, labels and meaning, and how its samples are read. Knows neither prom-client nor HTTP. */
 import type { BreakerState } from '../breaker/breaker.js';
-import type { Observer } from '../proxy/observer.js';
+import type { Histogram, Observer } from '../proxy/observer.js';
+import type { Condition } from '../proxy/status.js';
 
 /** How breaker, journal and replay stand. */
 export interface OutageGauges {
@@ -13,6 +14,8 @@ export interface OutageGauges {
   readonly journalLimitBytes: number;
   /** Age of the oldest record that waits; 0 when none does. */
   readonly journalOldestSeconds: number;
+  /** How many waited when the process began. */
+  readonly journalRecoveredRecords: number;
   /** Since the process began, as the next two. */
   readonly journalAppendedTotal: number;
   readonly replayedTotal: number;
@@ -29,6 +32,7 @@ export const NEVER_AWAY_GAUGES: OutageGauges = {
   journalUsedBytes: 0,
   journalLimitBytes: 0,
   journalOldestSeconds: 0,
+  journalRecoveredRecords: 0,
   journalAppendedTotal: 0,
   replayedTotal: 0,
   renamedEntriesTotal: 0,
@@ -37,6 +41,7 @@ export const NEVER_AWAY_GAUGES: OutageGauges = {
 
 /** Values that are kept elsewhere, read when Prometheus scrapes. */
 export interface Gauges {
+  readonly condition: Condition;
   /** Whether the upstream answered last time it was asked. */
   readonly upstreamUp: boolean;
   readonly downstreamConnections: number;
@@ -56,7 +61,21 @@ export interface Gauges {
   /** Commands that wait for a connection to be made. */
   readonly waitingCommands: number;
   readonly outage: OutageGauges;
+  /** What the sidecar knows of scripts. */
+  readonly scripts: ScriptGauges;
+  /** A script keeps the upstream from serving. */
+  readonly isBusy: boolean;
 }
+
+/** The registry of scripts. */
+export interface ScriptGauges {
+  readonly count: number;
+  /** Bookkeeping included. */
+  readonly bytes: number;
+}
+
+/** Of a sidecar that lets scripts pass as they come. */
+export const NO_SCRIPTS: ScriptGauges = { count: 0, bytes: 0 };
 
 /** Where the samples come from. */
 export interface MetricsSource {
@@ -86,6 +105,20 @@ export type Labels = Sample['labels'];
 /** The only sample of a label set. */
 export function sample(value: number, labels: Labels = {}): Sample {
   return { suffix: '', labels, value };
+}
+
+/** The samples of a histogram. The hot path counts each bucket by itself; Prometheus wants each to include those below. */
+export function readHistogram(histogram: Histogram, labels: Labels): Sample[] {
+  const samples: Sample[] = [];
+  let total = 0;
+  histogram.buckets.forEach((value, index) => {
+    total += value;
+    const le = histogram.boundsSeconds[index] ?? '+Inf';
+    samples.push({ suffix: '_bucket', labels: { ...labels, le }, value: total });
+  });
+  samples.push({ suffix: '_sum', labels, value: histogram.sumSeconds });
+  samples.push({ suffix: '_count', labels, value: total });
+  return samples;
 }
 
 /** A counter without labels. */

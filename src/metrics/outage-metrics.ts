@@ -1,9 +1,20 @@
 /** The metrics of outages: breaker, journal, replay, and what clients were answered meanwhile. Part of `table.ts`. */
-import { DEAD_LETTER_LABELS } from '../outage/refusal.js';
+import { DEAD_LETTER_LABELS } from '../outage/replay/refusal.js';
 import { ANSWER_CLASSES, BREAKER_STATES, JOURNAL_REFUSALS } from '../proxy/observer.js';
+import { CONDITIONS } from '../proxy/status.js';
 import { count, level, sample, tally, total, type MetricDefinition } from './metric.js';
 
 export const OUTAGE_METRICS: readonly MetricDefinition[] = [
+  {
+    name: 'respool_condition',
+    type: 'gauge',
+    labels: { condition: CONDITIONS.map((condition) => `\`${condition}\``).join(', ') },
+    help: '1 for the condition that the sidecar is in, 0 for the others.',
+    read: ({ gauges }) => {
+      const current = gauges().condition;
+      return CONDITIONS.map((condition) => sample(Number(condition === current), { condition }));
+    },
+  },
   {
     name: 'respool_breaker_state',
     type: 'gauge',
@@ -45,6 +56,11 @@ export const OUTAGE_METRICS: readonly MetricDefinition[] = [
     'respool_journal_oldest_seconds',
     'Age of the oldest record that is not yet replayed; 0 when there is none.',
     ({ outage }) => outage.journalOldestSeconds,
+  ),
+  level(
+    'respool_journal_recovered_records',
+    'Records of an earlier run that the journal held when the process began.',
+    ({ outage }) => outage.journalRecoveredRecords,
   ),
   total(
     'respool_journal_appended_total',

@@ -3,17 +3,20 @@
  * hot path counted. The exposition and docs/metrics.md are both made from it. Knows neither prom-client nor HTTP.
  */
 import { COMMAND_NAMES } from '../command/table.js';
-import { DURATION_BOUNDS_SECONDS, ROUTES, type Histogram } from '../proxy/observer.js';
+import { ROUTES } from '../proxy/observer.js';
+import { FAILURE_REASONS } from '../upstream/failure.js';
 import {
   count,
   level,
+  readHistogram,
   sample,
+  tally,
   type Gauges,
-  type Labels,
   type MetricDefinition,
   type Sample,
 } from './metric.js';
 import { OUTAGE_METRICS } from './outage-metrics.js';
+import { SCRIPT_METRICS } from './script-metrics.js';
 
 export const METRICS: readonly MetricDefinition[] = [
   {
@@ -53,14 +56,14 @@ export const METRICS: readonly MetricDefinition[] = [
   level('respool_upstream_up', '1 while the upstream answers, else 0.', (gauges) =>
     Number(gauges.upstreamUp),
   ),
-  {
-    name: 'respool_upstream_failures_total',
-    type: 'counter',
-    labels: { reason: 'one of a fixed, small set of words' },
-    help: 'Failures of the upstream. A series appears with its first failure.',
-    read: ({ observer }) =>
-      Array.from(observer.upstreamFailures, ([reason, value]) => sample(value, { reason })),
-  },
+  tally(
+    'respool_upstream_failures_total',
+    'reason',
+    FAILURE_REASONS,
+    'Failures of the upstream: of connections and of probes.',
+    ({ upstreamFailures }) =>
+      FAILURE_REASONS.map((reason) => [reason, upstreamFailures.get(reason) ?? 0]),
+  ),
   {
     name: 'respool_upstream_connections',
     type: 'gauge',
@@ -122,6 +125,16 @@ export const METRICS: readonly MetricDefinition[] = [
     'Clients closed because they left more than client-output-limit unread.',
     (observer) => observer.clientsClosedForOutput,
   ),
+  count(
+    'respool_downstream_slowed_down_total',
+    'How often a client had to wait because it sent more commands than client-rate allows.',
+    (observer) => observer.clientsSlowedDown,
+  ),
+  count(
+    'respool_downstream_handshakes_failed_total',
+    'Connections to a listener with TLS that came to nothing: not TLS, no certificate, or no handshake in time.',
+    (observer) => observer.handshakesFailed,
+  ),
   level(
     'respool_downstream_pending_bytes',
     'Bytes of replies that clients have not read yet.',
@@ -139,7 +152,23 @@ export const METRICS: readonly MetricDefinition[] = [
     'Clients closed because what they sent is not RESP.',
     (observer) => observer.protocolErrors,
   ),
+  count(
+    'respool_slow_commands_total',
+    'Commands that took as long as slow-log says; 0 while that is off.',
+    (observer) => observer.slowCommands,
+  ),
+  {
+    name: 'respool_spans_total',
+    type: 'counter',
+    labels: { outcome: '`exported`, `dropped` (the collector did not take them in time)' },
+    help: 'Spans of commands (option trace-endpoint).',
+    read: ({ observer }) => [
+      sample(observer.spansExported, { outcome: 'exported' }),
+      sample(observer.spansDropped, { outcome: 'dropped' }),
+    ],
+  },
   ...OUTAGE_METRICS,
+  ...SCRIPT_METRICS,
 ];
 
 /** Only what was counted at least once: all commands times all routes would be over a thousand series. */
@@ -151,20 +180,6 @@ function readCommands(counts: Float64Array): Sample[] {
     const route = ROUTES[index % ROUTES.length]!;
     samples.push(sample(value, { command, route }));
   });
-  return samples;
-}
-
-/** The hot path counts each bucket by itself; Prometheus wants each to include the ones below. */
-function readHistogram(histogram: Histogram, labels: Labels): Sample[] {
-  const samples: Sample[] = [];
-  let total = 0;
-  histogram.buckets.forEach((value, index) => {
-    total += value;
-    const le = DURATION_BOUNDS_SECONDS[index] ?? '+Inf';
-    samples.push({ suffix: '_bucket', labels: { ...labels, le }, value: total });
-  });
-  samples.push({ suffix: '_sum', labels, value: histogram.sumSeconds });
-  samples.push({ suffix: '_count', labels, value: total });
   return samples;
 }
 

@@ -18,7 +18,7 @@ import type { Upstream } from '../upstream/upstream.js';
 import type { JournalDesk } from './journal-desk.js';
 import type { OutageStore } from './outage-store.js';
 import type { PendingKeys } from './pending-keys.js';
-import type { Replayer } from './replayer.js';
+import type { Replayer } from './replay/replayer.js';
 
 /**
  * - `through` commands go to the upstream; while it is not connected its lanes hold them.

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import type { Journal } from '../journal/journal.js';
+import type { JournalProblem } from '../journal/problem.js';
 import type { PendingKeys } from './pending-keys.js';
 
 /** Who handed a write in. Told once per append, in the order of the appends. */
@@ -55,7 +56,7 @@ export class JournalDesk {
   }
 
   /** Why a write of so many bytes cannot be accepted now, or null. */
-  refusal(bytes: number): string | null {
+  refusal(bytes: number): JournalProblem | null {
     return this.journal.refusal(this.bytesOnTheWay + bytes);
   }
 

@@ -42,7 +42,11 @@ export class Admission {
 
   /** True when the command may pass as it came; it is counted then. */
   admits(commandId: number): boolean {
-    if (this.table[commandId] === 0 || this.room <= 0) return false;
+    return this.table[commandId] !== 0 && this.room > 0 && this.takes(commandId);
+  }
+
+  /** Counts a command that passes whatever it is. */
+  takes(commandId: number): true {
     this.room -= 1;
     this.observer.commands[commandId * ROUTE_COUNT + this.label]! += 1;
     if (IS_SLOW[commandId] === 1) this.patience = SLOW;
@@ -72,7 +76,7 @@ export class Admission {
 
   /** The same while the outage store answers; what a rule speaks of must be seen. */
   moveToOutage(position: Position, rules: OutageRules): void {
-    this.table = rules.isEmpty ? PASSES_IN_OUTAGE.get(position)! : NOTHING_PASSES;
+    this.table = rules.isEmpty ? this.filter(PASSES_IN_OUTAGE.get(position)!) : NOTHING_PASSES;
     this.label = ROUTES.indexOf('outage');
   }
 

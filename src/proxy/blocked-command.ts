@@ -24,6 +24,8 @@ export interface BlockedOptions {
   readonly mayRepeat: () => boolean;
   /** Its own time is over: this is its answer. */
   readonly timedOut: (nil: Buffer) => void;
+  /** Nothing had come for it when it was called off. */
+  readonly calledOff: () => void;
   /** It has been answered, or its time is over: it needs no connection any more. */
   readonly ended: () => void;
 }
@@ -32,6 +34,10 @@ export class BlockedCommand implements ReplyReceiver {
   /** Its connection was lost; it is to be sent again. */
   isWaiting = false;
   private timer: Timer | null = null;
+  /** What it waits on upstream. */
+  private connection: UpstreamConnection | null = null;
+  /** Whether the upstream has been asked to answer now. */
+  private callingOff: 'no' | 'asking' | 'asked' | 'in vain' = 'no';
   private readonly deadline: number;
 
   /** Null when `args` is nothing that can be repeated. */
@@ -49,6 +55,7 @@ export class BlockedCommand implements ReplyReceiver {
 
   /** It was sent: an upstream that lets its timeout pass in silence is gone. */
   sentOn(connection: UpstreamConnection): void {
+    this.connection = connection;
     this.startTimer(this.options.graceMs, () => this.giveUpOn(connection));
   }
 
@@ -80,9 +87,34 @@ export class BlockedCommand implements ReplyReceiver {
     this.timer?.cancel();
   }
 
+  /**
+   * Its client is to be seen off, but what has been popped for it must reach it: asks the upstream to answer now. To be
+   * called again until it has, because it may not have begun to wait. False: no answer is to be expected.
+   */
+  callOff(): boolean {
+    if (this.isWaiting || this.connection === null) return false;
+    if (this.callingOff === 'no' || this.callingOff === 'asked') {
+      this.callingOff = 'asking';
+      const canAsk = this.connection.callOff((isUnderstood) => {
+        this.callingOff = isUnderstood ? 'asked' : 'in vain';
+      });
+      if (!canAsk) this.callingOff = 'in vain';
+    }
+    return this.callingOff !== 'in vain';
+  }
+
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
     if (completed > 0) this.end();
+    // The client would take a nil for the end of its own timeout; cut off, it asks again elsewhere.
+    if (this.callingOff !== 'no' && isNil(chunk, start, end)) return this.options.calledOff();
     this.options.owner.receive(chunk, start, end, completed);
+  }
+
+  /** As any other command it is said again when the upstream serves, from the beginning. */
+  unserved(count: 1, frame: Buffer, request: Buffer | null): boolean {
+    const isTaken = this.options.owner.unserved?.(count, frame, request) ?? false;
+    if (isTaken) this.end();
+    return isTaken;
   }
 
   lose(count: number, midReply: boolean, cause: Error, requests: Buffer | null): void {
@@ -116,4 +148,8 @@ export class BlockedCommand implements ReplyReceiver {
     this.timer?.cancel();
     this.options.ended();
   }
+}
+
+function isNil(chunk: Buffer, start: number, end: number): boolean {
+  return end - start <= 5 && /^(\*-1|\$-1|_)\r\n$/.test(chunk.toString('latin1', start, end));
 }

@@ -47,6 +47,8 @@ export interface BufferedRepliesOptions {
   /** What relative expiries are made absolute by. */
   readonly wallMs: () => number;
   readonly owner: ReplyReceiver;
+  /** The store has no memory left for a write. */
+  readonly onStoreFull: () => void;
 }
 
 const NULL_REPLIES = new Set(['*-1\r\n', '_\r\n', '$-1\r\n']);
@@ -141,6 +143,7 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
   /** Where the store answered an error nothing is journaled, and the error is the answer. */
   private deposit(deposit: Deposit, held: Held): void {
     const { desk } = this.options;
+    if (saysNoMemory(held.reply)) this.options.onStoreFull();
     const writes = isRefusal(held.reply) ? [] : writesOf(deposit, held.reply);
     if (writes.length === 0) return desk.leave(deposit.bytes);
     const wallMs = this.options.wallMs();
@@ -182,6 +185,10 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
 function notJournaled(problem: Error): Buffer {
   const isUnknown = problem instanceof JournalProblem && problem.outcome === 'unknown';
   return isUnknown ? unknownOutcome(problem) : unavailableBecause(problem.message);
+}
+
+function saysNoMemory(reply: Buffer): boolean {
+  return reply.toString('latin1', 0, 4) === '-OOM';
 }
 
 function isRefusal(reply: Buffer): boolean {

@@ -1,7 +1,12 @@
 /** The connected clients: who is let in, how many there are, and how they are seen off. */
 import type net from 'node:net';
 import type { Clock } from '../base/clock.js';
-import { ClientConnection, type ConnectionOptions } from '../downstream/connection.js';
+import {
+  ClientConnection,
+  type ConnectionHandler,
+  type ConnectionOptions,
+} from '../downstream/connection.js';
+import { RateLimit, type RateLimitOptions } from '../downstream/rate-limit.js';
 import type { Lingering, ProxyContext } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { MAX_CLIENTS } from './errors.js';
@@ -9,6 +14,8 @@ import { MAX_CLIENTS } from './errors.js';
 export interface ClientsOptions {
   readonly clock: Clock;
   readonly maxClients: number;
+  /** Null: clients send as fast as they can. */
+  readonly clientRate: Pick<RateLimitOptions, 'perSecond' | 'burst'> | null;
   readonly connection: ConnectionOptions;
   /** Everything a dispatcher needs but what this class does for it. */
   readonly context: Omit<ProxyContext, 'lingers' | 'left'>;
@@ -59,6 +66,11 @@ export class Clients {
     for (const { dispatcher } of this.all.values()) dispatcher.modeChanged();
   }
 
+  /** A script keeps the upstream from serving, or does so no more. */
+  busyChanged(): void {
+    for (const { dispatcher } of this.all.values()) dispatcher.busyChanged();
+  }
+
   accept(socket: net.Socket): void {
     const { observer } = this.options.context;
     if (this.all.size >= this.options.maxClients) {
@@ -74,7 +86,18 @@ export class Clients {
     const connection = new ClientConnection(socket, this.options.connection);
     const dispatcher = new Dispatcher(connection, this.context);
     this.all.set(dispatcher, { dispatcher, connection });
-    connection.attach(dispatcher);
+    connection.attach(this.limited(dispatcher, connection));
+  }
+
+  private limited(dispatcher: Dispatcher, connection: ClientConnection): ConnectionHandler {
+    const { clientRate, clock, context } = this.options;
+    if (clientRate === null) return dispatcher;
+    return new RateLimit(dispatcher, {
+      ...clientRate,
+      clock,
+      resume: () => connection.resume(),
+      onSlowedDown: () => (context.observer.clientsSlowedDown += 1),
+    });
   }
 
   /** Lets what is in flight finish, for at most `limitMs`; closes each client as soon as it awaits nothing. */
@@ -82,7 +105,7 @@ export class Clients {
     const { clock } = this.options;
     const deadline = clock.now() + limitMs;
     while (this.all.size > 0 && clock.now() < deadline) {
-      for (const { dispatcher } of this.all.values()) if (!dispatcher.isBusy) dispatcher.close();
+      for (const { dispatcher } of this.all.values()) dispatcher.seeOff();
       await new Promise<void>((resolve) => void clock.after(DRAIN_CHECK_MS, resolve));
     }
     for (const { connection } of this.all.values()) connection.destroy();

@@ -26,6 +26,11 @@ export class ConfirmingReceiver implements ReplyReceiver {
     this.deliver(chunk, start, end, completed);
   }
 
+  /** Nothing is confirmed by what its owner will say again. */
+  unserved(count: 1, frame: Buffer, request: Buffer | null): boolean {
+    return this.owner.unserved?.(count, frame, request) ?? false;
+  }
+
   lose(count: number, midReply: boolean, cause: Error, requests: Buffer | null): void {
     if (requests === null || midReply) this.lost(midReply ? null : unknownOutcome(cause));
     this.owner.lose(count, midReply, cause, requests);
@@ -51,6 +56,10 @@ export class ReplacingReceiver extends ConfirmingReceiver {
     lost: (error: Buffer | null) => void,
   ) {
     super(owner, confirm, lost);
+  }
+
+  override unserved(count: 1, frame: Buffer): boolean {
+    return this.owner.unserved?.(count, frame, this.request) ?? false;
   }
 
   /** The connection is gone, and with it what was to be ended: what the client said is as good as never sent. */

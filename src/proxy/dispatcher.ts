@@ -12,8 +12,8 @@
  * What a lost connection leaves unanswered comes back (`lose`, `refuse`) and is done again before anything newer. In an
  * outage the same machinery works on the outage store; what is different then is in `outage-dispatch`.
  */
-import { changedLike } from '../command/connection-state.js';
-import { effectOf, subcommand } from '../command/effect.js';
+import { changedLike, type Identity } from '../command/connection-state.js';
+import { effectOf, endsScripts, subcommand } from '../command/effect.js';
 import { COMMANDS, type SessionEffect } from '../command/table.js';
 import type { ClientConnection, ConnectionHandler } from '../downstream/connection.js';
 import { splitArguments } from '../resp/arguments.js';
@@ -22,13 +22,15 @@ import { OK_REPLY, RESET_REPLY } from '../resp/encoder.js';
 import type { Session } from '../session/session.js';
 import type { UpstreamConnection, Unsent } from '../upstream/connection.js';
 import { BLOCKING, PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
+import { isBusyReply } from '../upstream/busy.js';
+import type { Pool } from '../upstream/pool.js';
 import { NeverSent, type ReplyReceiver } from '../upstream/receiver.js';
 import { Admission, patienceOf } from './admission.js';
 import type { Backend } from './backend.js';
 import { BlockedCommand } from './blocked-command.js';
 import { BufferedReplies, type Deposit } from './buffered-replies.js';
 import { ConfirmingReceiver, ReplacingReceiver } from './confirming-receiver.js';
-import type { ProxyContext } from './context.js';
+import type { ProxyContext, Refusal } from './context.js';
 import {
   EXEC_ABORTED,
   NOAUTH,
@@ -47,9 +49,13 @@ import { answerOwn, asksForOurSection, withOurSection } from './own-answers.js';
 import { PasswordGate } from './password-gate.js';
 import type { Consequence } from './recovery.js';
 import { countedAs, isSetting, route, type Position } from './route.js';
+import { isNoScript } from './script-lookup.js';
+import { ScriptDispatch, type ScriptHost } from './script-dispatch.js';
+import { isScriptCall, isScripting } from './scripting.js';
 import { SecondTry, type SecondTryHost } from './second-try.js';
 import type { Special } from './special.js';
 import type { TransactionLog } from './transaction-log.js';
+import { UrgentCommands, type UrgentHost } from './urgent-commands.js';
 import { UpstreamLink, type LinkOwner } from './upstream-link.js';
 
 /** What was said before on a connection that is lost does not matter for these. */
@@ -59,6 +65,8 @@ const NEEDS_NO_CONNECTION: ReadonlySet<OutageRoute> = new Set([
   'answer',
   'unavailable',
 ]);
+/** A script with its arguments that is longer is passed on as it comes: not learned, and not healed. */
+const MAX_SCRIPT_BYTES = 4 * 1024 * 1024;
 const DISCARD_COMMAND = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
 const NIL_EXEC = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const;
 
@@ -67,10 +75,19 @@ const NIL_EXEC = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const
  * writes went over other connections: a PING makes this one as old as they are.
  */
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
+/** Refused wherever it is said: it stands in the order for a command that must not be sent, and aborts its transaction. */
+const WRONG = Buffer.from('*1\r\n$3\r\nGET\r\n');
 const SWALLOW: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
 
 export class Dispatcher
-  implements ConnectionHandler, ReplyReceiver, LinkOwner, OutageHost, SecondTryHost
+  implements
+    ConnectionHandler,
+    ReplyReceiver,
+    LinkOwner,
+    OutageHost,
+    SecondTryHost,
+    ScriptHost,
+    UrgentHost
 {
   session: Session;
   isGone = false;
@@ -86,11 +103,17 @@ export class Dispatcher
   /** Replies that wait for the journal. */
   private readonly buffered: BufferedReplies;
   private readonly inOutage: OutageDispatch;
+  /** Those that had to be sent ahead of what they stand behind. */
+  private readonly urgent: UrgentCommands;
+  /** Null: scripts pass as they come. */
+  private readonly scripts: ScriptDispatch | null;
 
   /** A MULTI, EXEC or DISCARD is among what is outstanding. */
   private boundaryWasSent = false;
   /** Commands that have been passed on and not been answered. */
   outstanding = 0;
+  /** Commands that were passed on and answered: the place of the oldest outstanding one. */
+  private answered = 0;
   /** Why the connection that the command at hand asked for cannot be had. */
   private denial: Error | null = null;
   private isStreaming = false;
@@ -110,9 +133,13 @@ export class Dispatcher
     this.link = new UpstreamLink(this, connection, context);
     const { outage } = context;
     const wallMs = (): number => outage.wallMs();
-    this.buffered = new BufferedReplies({ desk: outage.desk, wallMs, owner: this });
+    const onStoreFull = (): void => context.observer.journalRefused('store-full');
+    this.buffered = new BufferedReplies({ desk: outage.desk, wallMs, owner: this, onStoreFull });
     this.inOutage = new OutageDispatch(this, context);
     this.secondTry = new SecondTry(this, context);
+    this.urgent = new UrgentCommands(this);
+    this.scripts =
+      context.scripts === null ? null : new ScriptDispatch(context.scripts, this, context.observer);
     this.reposition();
   }
 
@@ -130,49 +157,86 @@ export class Dispatcher
   }
 
   /** Who takes the next `count` replies: they wait their turn behind those that wait for the journal. */
-  private replyTo(count: number): ReplyReceiver {
+  replyTo(count: number): ReplyReceiver {
     if (this.buffered.isEmpty) return this;
     this.buffered.expect(count);
     return this.buffered;
   }
 
-  private sendAlong(
+  sendAlong(
     buffer: Buffer,
     start: number,
     end: number,
     count: number,
     patience: Patience,
     receiver: ReplyReceiver,
+    extraCommands = 0,
   ): void {
-    this.transaction.log?.add(buffer, start, end);
+    this.transaction.log?.add(buffer, start, end, count);
     const { lease } = this.link;
     const awaitsNothing = this.outstanding === 0;
     this.outstanding += count;
-    this.link.send(receiver, buffer, start, end, count, patience, awaitsNothing);
+    const commands = count + extraCommands;
+    this.link.send(receiver, buffer, start, end, commands, patience, awaitsNothing);
     if (this.link.lease !== lease) this.reposition();
   }
 
   command(commandId: number, frame: Buffer): boolean {
+    if (!isScriptCall(commandId)) this.scripts?.flush(true);
     this.awaitsRoom = this.admission.isFull;
     if (this.isBetweenConnections || this.awaitsRoom || this.provesIdentity) return false;
     if (this.secondTry.isActive && !this.secondTry.isSpeaking) return false;
+    if (this.isAloneWithScript) return false;
     const args = splitArguments(frame);
     const effect = effectOf(commandId, args);
     const special = { id: commandId, effect, frame, args };
+    const refusal = this.position === 'locked' ? null : this.context.refusal(commandId, args);
+    if (this.urgent.isAhead && refusal === null && endsScripts(commandId, frame))
+      return this.wasUrgent(special);
+    if (this.mustAwaitScript(special)) return false;
+    if (refusal !== null) return this.deny(special, refusal);
     if (this.context.outage.mode !== 'through') return this.inOutage.command(special);
     return this.turnTo(this.context.upstream) && this.commandThrough(special);
+  }
+
+  /** It was sent when it was overheard; now it is its turn. */
+  private wasUrgent(command: Special): boolean {
+    const { reply } = this.urgent;
+    if (reply === null || this.outstanding > 0) return false;
+    this.urgent.done();
+    if (reply.length === 0) return this.command(command.id, command.frame);
+    this.admission.count(command.id, 'pinned');
+    return this.answerHere(reply);
+  }
+
+  /** Not this command: the error that says why takes its place, and so keeps its order. */
+  private deny(command: Special, refusal: Refusal): boolean {
+    this.scripts?.flush(true);
+    const isTaken = this.denied(command, refusal);
+    if (isTaken) this.admission.count(command.id, 'refused');
+    return isTaken;
+  }
+
+  private denied(command: Special, refusal: Refusal): boolean {
+    if (refusal.reply === null) {
+      const { frame } = refusal;
+      this.forward(frame, 0, frame.length, 1);
+      return true;
+    }
+    if (this.kept !== null) {
+      this.kept.sendReplaced(WRONG, refusal.reply);
+      return true;
+    }
+    if (this.isInTransaction || this.transaction.log !== null) {
+      if (this.transaction.isAdrift && !this.tellAgain()) return false;
+      return this.replaced(command, refusal.reply);
+    }
+    return this.answerHere(refusal.reply);
   }
 
   private commandThrough(command: Special): boolean {
     const { id: commandId, effect, args } = command;
     const { position } = this;
-    const replacement = position === 'locked' ? null : this.context.refusal(commandId, args);
-    if (replacement !== null) {
-      // A frame that says why takes the command's place, and so keeps its order.
-      this.admission.count(commandId, 'refused');
-      this.forward(replacement, 0, replacement.length, 1);
-      return true;
-    }
     const decision = this.isOurPassword(effect, args)
       ? 'unlock'
       : this.isAboutUs(command)
@@ -183,13 +247,16 @@ export class Dispatcher
     return taken;
   }
 
-  beginStream(commandId: number): boolean | null {
-    if (!this.admission.passes(commandId)) return null;
-    this.awaitsRoom = false;
-    if (this.kept !== null) return this.admission.admits(commandId);
+  beginStream(commandId: number, bytesAtHand: number): boolean | null {
+    this.scripts?.flush(true);
+    if (this.isHeldUp) return false;
+    const isTooLong = bytesAtHand > MAX_SCRIPT_BYTES && this.mayPassUnseen(commandId);
+    if (!this.admission.passes(commandId) && !isTooLong) return null;
+    this.awaitsRoom = this.admission.isFull;
+    if (this.awaitsRoom) return false;
+    if (this.kept !== null) return this.admission.takes(commandId);
     // The journal takes whole commands only.
     if (this.context.outage.mode !== 'through') return null;
-    this.transaction.log?.giveUp();
     const lease = this.borrow();
     if (lease === null) return false;
     if (lease instanceof Error) {
@@ -198,8 +265,17 @@ export class Dispatcher
       return true;
     }
     this.isStreaming = true;
+    this.transaction.log?.addTooLong();
     this.outstanding += 1;
-    return this.admission.admits(commandId);
+    return this.admission.takes(commandId);
+  }
+
+  /** A script that nobody looks at; what SCRIPT does depends on its arguments. */
+  private mayPassUnseen(commandId: number): boolean {
+    const { name } = COMMANDS[commandId]!;
+    if (!isScripting(commandId) || name === 'script') return false;
+    if (this.mustBeSeen || !WITH_UPSTREAM.has(this.position)) return false;
+    return this.context.refusal(commandId, [Buffer.from(name)]) === null;
   }
 
   stream(buffer: Buffer, start: number, end: number, ended: boolean): void {
@@ -222,6 +298,23 @@ export class Dispatcher
     return true;
   }
 
+  chunkEnded(): void {
+    this.scripts?.flush(false);
+    if (this.secondTry.waitsForScript) this.beginsToWait();
+  }
+
+  beginsToWait(): void {
+    if (this.connection.isStalled) this.connection.overhear();
+  }
+
+  isDenied(commandId: number, frame: Buffer): boolean {
+    return this.context.refusal(commandId, splitArguments(frame)) !== null;
+  }
+
+  overheard(backlog: Buffer): void {
+    if (this.secondTry.waitsForScript && !this.transaction.isBegun) this.urgent.overheard(backlog);
+  }
+
   inputEnded(): void {
     this.isLeaving = true;
     if (this.blocked !== null || this.isStreaming) this.connection.destroy();
@@ -231,6 +324,7 @@ export class Dispatcher
 
   closed(): void {
     this.isGone = true;
+    this.scripts?.clear();
     this.context.left(this);
     this.blocked?.cancel();
     this.kept?.abandon();
@@ -244,11 +338,13 @@ export class Dispatcher
 
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
     if (this.isGone) return;
-    this.secondTry.served();
+    if (this.secondTry.isWary && this.secondTry.keeps(chunk, start, end)) return;
     if (this.isUntrue(chunk, start, end))
       this.connection.reply(MAY_HAVE_RUN, 0, MAY_HAVE_RUN.length);
     else this.connection.reply(chunk, start, end);
     this.outstanding -= completed;
+    this.answered += completed;
+    if (this.transaction.hasEnded) this.transaction.answeredUpTo(this.answered);
     this.widen(end - start, completed);
     if (completed === 0) this.link.notePartialReply();
     this.link.slowDown();
@@ -287,7 +383,17 @@ export class Dispatcher
   }
 
   unserved(_count: 1, frame: Buffer, request: Buffer | null): boolean {
-    return this.isGone || this.secondTry.refusedToServe(frame, request);
+    if (this.isGone) return true;
+    if (isNoScript(frame)) return request !== null && this.scriptIsMissing(frame, request);
+    return this.secondTry.refusedToServe(frame, request);
+  }
+
+  private scriptIsMissing(error: Buffer, request: Buffer): boolean {
+    return this.secondTry.holdsToo(error, request) || this.scripts?.heal(request) === true;
+  }
+
+  sendInstead(frame: Buffer): void {
+    this.link.send(this, frame, 0, frame.length, 1, SLOW, false);
   }
 
   leaseArrived(lease: UpstreamConnection): void {
@@ -339,12 +445,56 @@ export class Dispatcher
     else if (this.outstanding === 0) this.goOn();
   }
 
-  // ── what a lost connection left ──────────────────────────────────────────────────────────────────
-
-  givenBack(count: number, requests: Buffer | null): void {
-    this.outstanding -= count;
-    this.transaction.givenBack(requests);
+  /** A script keeps the upstream from serving, or does so no more. */
+  busyChanged(): void {
     this.reposition();
+  }
+
+  // ── what a lost connection, or a refusal, left ───────────────────────────────────────────────────
+
+  givenBack(count: number, areKept: boolean): void {
+    this.leaves(count);
+    this.transaction.rewindTo(this.answered + this.outstanding, areKept);
+  }
+
+  /** What is outstanding will be said again, or answered otherwise. */
+  private leaves(count: number): void {
+    this.outstanding -= count;
+    if (this.outstanding === 0 && this.scripts !== null) this.scripts.isAlone = false;
+  }
+
+  takenBack(count: number): void {
+    this.leaves(count);
+    if (this.transaction.rewindTo(this.answered, true)) this.rewound();
+  }
+
+  /** The transaction that was refused stands where the client has heard of it; its connection holds something else. */
+  private rewound(): void {
+    const { lease } = this.link;
+    const isOpen = this.transaction.log !== null;
+    this.session.transaction = isOpen ? 'open' : 'none';
+    if (lease === null || lease.isLost) return;
+    this.link.drop();
+    this.transaction.isAdrift = isOpen;
+  }
+
+  requestInTransaction(ahead: number): Buffer | null {
+    const place = this.answered + ahead;
+    return this.transaction.logAt(place)?.frameAt(place) ?? null;
+  }
+  isInsideTransaction(ahead: number): boolean {
+    return this.transaction.logAt(this.answered + ahead) !== null;
+  }
+
+  execRefused(): void {
+    this.session.endTransaction();
+  }
+
+  get isAdrift(): boolean {
+    return this.transaction.isAdrift;
+  }
+  get isSpoiled(): boolean {
+    return this.transaction.isSpoiled;
   }
 
   transactionLost(consequence: Consequence): void {
@@ -378,26 +528,40 @@ export class Dispatcher
       return true;
     }
     const count = cutRequests(requests).length;
-    this.transaction.isAdrift = false;
-    this.link.sendOnLease(SWALLOW, requests, 0, requests.length, count, PROMPT);
+    this.transaction.toldAgain();
+    this.link.sendOnLease(this.whileTellingAgain(), requests, 0, requests.length, count, PROMPT);
     this.reposition();
     return true;
   }
 
+  /** A script that runs again now refuses what is told again: EXEC will say so. */
+  private whileTellingAgain(): ReplyReceiver {
+    const { transaction, context } = this;
+    return {
+      ...SWALLOW,
+      unserved(_count, frame) {
+        if (!isBusyReply(frame)) return true;
+        transaction.isSpoiled = true;
+        context.upstream.busy.met();
+        return true;
+      },
+    };
+  }
+
   // ── from the register of clients ─────────────────────────────────────────────────────────────────
 
-  /** Something is being done for the client that is worth waiting for before the sidecar stops. */
-  get isBusy(): boolean {
-    const awaits = this.isAwaiting || this.link.isAsking;
-    return awaits && this.blocked === null && this.kept === null;
-  }
   get isPinned(): boolean {
     return this.link.lease !== null;
   }
 
-  /** Ends the connection in an orderly way. */
-  close(): void {
-    this.connection.finish(null);
+  /**
+   * The sidecar stops: ends the connection in an orderly way, once nothing is being done for the client that is worth
+   * waiting for. To be called again until it has gone.
+   */
+  seeOff(): void {
+    const awaits = this.isAwaiting || this.link.isAsking;
+    const isBusy = this.kept?.isBusy ?? this.blocked?.callOff() ?? awaits;
+    if (!isBusy) this.connection.finish(null);
   }
 
   releaseIfIdle(): void {
@@ -458,14 +622,26 @@ export class Dispatcher
     return effect === 'exec' ? NOAUTH_EXEC : NOAUTH;
   }
 
-  private pass({ id, effect, frame, args }: Special): boolean {
-    if (this.kept !== null) {
-      this.kept.sendSpecial(effect, frame, args, this.patienceFor(effect, id));
-      if (isPause(id, args)) this.pauseSilence(args);
-      return true;
-    }
+  private pass(command: Special): boolean {
+    if (this.scripts !== null && isScripting(command.id)) return this.scripts.pass(command);
+    const { id, frame, args } = command;
+    if (this.kept !== null) return this.passKept(command);
     const receiver = this.receiverOf(id, args);
     this.sendAlong(frame, 0, frame.length, 1, patienceOf(id), receiver);
+    return true;
+  }
+
+  passKept({ id, effect, frame, args }: Special): boolean {
+    this.kept!.sendSpecial(effect, frame, args, this.patienceFor(effect, id));
+    if (isPause(id, args)) this.pauseSilence(args);
+    return true;
+  }
+
+  /** The client gets `reply` in the command's place; a transaction that it belongs to will not run. */
+  replaced({ frame }: Special, reply: Buffer): boolean {
+    const nothing = (): void => undefined;
+    const receiver = new ReplacingReceiver(this.replyTo(1), reply, frame, nothing, nothing);
+    this.sendAlong(WRONG, 0, WRONG.length, 1, PROMPT, receiver);
     return true;
   }
 
@@ -488,7 +664,8 @@ export class Dispatcher
     const lease = this.borrow(effect === 'urgent');
     if (lease === null) return false;
     if (lease instanceof Error) return this.denyPinned(effect, unavailable(lease));
-    this.transaction.sending(effect, frame, this.session);
+    this.transaction.sending(effect, frame, this.answered + this.outstanding, this.session);
+    if (effect === 'multi') this.scripts?.transactionBegins();
     this.noteBoundary(effect);
     // Anywhere else but here, behind nothing of its own, the connection is old enough (and a transaction would queue it).
     if (effect === 'wait' && this.outstanding === 0 && this.session.isClean)
@@ -503,8 +680,7 @@ export class Dispatcher
   }
 
   private noteBoundary(effect: SessionEffect): void {
-    const isBoundary = effect === 'multi' || effect === 'exec' || effect === 'discard';
-    this.boundaryWasSent = isBoundary || this.isAtBoundary;
+    this.boundaryWasSent = BOUNDARIES.has(effect) || this.isAtBoundary;
   }
 
   private patienceFor(effect: SessionEffect, commandId: number): Patience {
@@ -552,6 +728,7 @@ export class Dispatcher
         if (this.outstanding === 0) this.settle();
       },
       mayRepeat: () => this.outstanding === 1 && this.mayRepeat,
+      calledOff: () => this.connection.finish(null),
       ended: () => {
         this.blocked = null;
         this.link.stopAsking();
@@ -654,7 +831,7 @@ export class Dispatcher
     }
     this.buffered.expectWrite(deposit);
     const receiver = this.confirming(effect, args, this.buffered);
-    this.transaction.log = null;
+    this.transaction.forget();
     this.noteBoundary(effect);
     this.outstanding += 1;
     this.link.sendOnLease(receiver, frame, 0, frame.length, 1, this.patienceFor(effect, id));
@@ -800,6 +977,34 @@ export class Dispatcher
     return this.link.lease === null && !this.transaction.isAdrift ? 'shared' : 'pinned';
   }
 
+  get pool(): Pool {
+    return this.context.upstream.pool;
+  }
+  get identity(): Identity {
+    return this.session.identity;
+  }
+  get isKept(): boolean {
+    return this.kept !== null;
+  }
+  get isQueueing(): boolean {
+    return this.transaction.isBegun;
+  }
+  get isPlain(): boolean {
+    const { session, transaction, secondTry, isAtBoundary } = this;
+    const isGuarded = session.watchLost || transaction.isGuarded || !session.isClean;
+    // What is said again is said one by one.
+    return !isGuarded && !isAtBoundary && this.buffered.isEmpty && !secondTry.isSpeaking;
+  }
+  get isFollowed(): boolean {
+    return this.connection.hasMoreInput || !this.buffered.isEmpty;
+  }
+  get isStranger(): boolean {
+    return this.context.isStranger(this.session.identity);
+  }
+  private get isAloneWithScript(): boolean {
+    return this.scripts?.isAlone === true;
+  }
+
   /** MULTI was accepted, and what comes now is queued. */
   get isInTransaction(): boolean {
     return this.session.transaction === 'open';
@@ -822,7 +1027,30 @@ export class Dispatcher
   }
 
   private get isHeldBack(): boolean {
-    return this.secondTry.isActive || this.transaction.isAdrift;
+    const { secondTry, transaction, kept } = this;
+    const isBusy = this.context.upstream.busy.isBusy && kept === null;
+    const isCollecting = this.scripts?.isCollecting === true;
+    const isAlone = this.isAloneWithScript || isCollecting;
+    return secondTry.isActive || transaction.isAdrift || isAlone || isBusy;
+  }
+
+  /** The client is waited for: what it sends stays where it is. */
+  private get isHeldUp(): boolean {
+    const { secondTry, context, kept } = this;
+    if (secondTry.isActive || this.isAloneWithScript) return true;
+    const isBusy = context.outage.mode === 'through' && kept === null;
+    if (!isBusy || !secondTry.isWaitingForScript) return false;
+    secondTry.waitForScript();
+    return true;
+  }
+
+  /** A script runs that keeps the upstream from serving this; `goOn` is called when it has ended. */
+  private mustAwaitScript({ effect, args }: Special): boolean {
+    const isThrough = this.context.outage.mode === 'through' && this.kept === null;
+    if (!isThrough || !this.gate.isOpen || !this.secondTry.isWaitingForScript) return false;
+    if (SERVED_WHEN_BUSY.has(effect) || isShutdown(args)) return false;
+    this.secondTry.waitForScript();
+    return true;
   }
 
   /** What may have run may be said again, where that is harmless. */
@@ -866,7 +1094,7 @@ export class Dispatcher
   }
 
   /** Brings what is admitted into line with the position. */
-  private reposition(): void {
+  reposition(): void {
     this.connection.authenticated =
       this.gate.isOpen && !this.context.isStranger(this.session.identity);
     if (this.mustBeSeen) this.admission.close();
@@ -911,6 +1139,7 @@ export class Dispatcher
   /** Everything has been answered: gives back what is not needed any more, and goes on with what had to wait. */
   private settle(): void {
     this.boundaryWasSent = false;
+    this.scripts?.settled();
     const isClean = this.kept === null && !this.isStreaming && this.session.isClean;
     if (isClean && this.link.lease !== null && !this.link.isHeavy) {
       this.link.giveBack();
@@ -924,6 +1153,27 @@ export class Dispatcher
       this.connection.finish(null);
     }
   }
+}
+
+/** What these bring about is known only when they have been answered. */
+const BOUNDARIES: ReadonlySet<SessionEffect> = new Set(['multi', 'exec', 'discard']);
+
+/** What the client says here goes to the upstream. */
+const WITH_UPSTREAM: ReadonlySet<Position> = new Set(['shared', 'pinned', 'kept']);
+
+/** A server answers these while a script runs, as do we. SCRIPT KILL is `urgent`. */
+const SERVED_WHEN_BUSY: ReadonlySet<SessionEffect> = new Set([
+  'urgent',
+  'auth',
+  'hello',
+  'quit',
+  'reset',
+  'hang-up',
+  'own',
+]);
+
+function isShutdown(args: readonly Buffer[]): boolean {
+  return args[0]!.toString('latin1').toLowerCase() === 'shutdown';
 }
 
 function isPause(commandId: number, args: readonly Buffer[]): boolean {

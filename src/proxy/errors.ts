@@ -1,5 +1,5 @@
 /** The error replies that are the sidecar's own. The first word is stable; the rest tells a person what happened. */
-import { encodeError } from '../resp/encoder.js';
+import { encodeCommand, encodeError } from '../resp/encoder.js';
 
 /** Nothing was run, and it will not be. */
 export function unavailable(cause: Error): Buffer {
@@ -24,6 +24,11 @@ export function unknownOutcome(cause: Error): Buffer {
 export const NOT_PERMITTED = encodeError(
   "NOPERM this needs the sidecar's own user; RESPOOL STATUS and RESPOOL HELP are for everybody",
 );
+
+/** A command that a server answers with `error`: where nobody else can say it in its turn. */
+export function sayingError(error: Buffer): Buffer {
+  return encodeCommand(['EVAL', 'return redis.error_reply(ARGV[1])', 0, error.subarray(1, -2)]);
+}
 
 // The texts below are Redis' own.
 export const NOAUTH = encodeError('NOAUTH Authentication required.');

@@ -39,7 +39,7 @@ const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
 const REPEATABLE = new Set<SessionEffect>(['none', 'subscribe', 'monitor', 'name']);
 
 /** `repeated` confirmations are of subscriptions made again: the client had its own long ago. */
-type FrameKind = 'message' | 'confirmation' | 'repeated' | 'reply';
+type FrameKind = 'message' | 'confirmation' | 'repeated' | 'replaced' | 'reply';
 
 /** Never asked: the tunnel gets every byte. */
 const NO_RECEIVER: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
@@ -74,6 +74,11 @@ export class KeptConnection implements TunnelReceiver {
   private unjudged = Buffer.alloc(0);
   /** Confirmations that the client's own (un)subscriptions have yet to bring; only an estimate once one was refused. */
   private unconfirmed = 0;
+  /** Replies that were ever asked for, and those of them that have come. */
+  private asked = 0;
+  private heard = 0;
+  /** What the client gets in the place of its `at`-th reply. */
+  private replacements: { readonly at: number; readonly reply: Buffer }[] = [];
   /** What the frame that is being followed is. */
   private kind: FrameKind = 'reply';
 
@@ -129,6 +134,12 @@ export class KeptConnection implements TunnelReceiver {
     this.skipsNext = skipsNext;
   }
 
+  /** Says `frame` in the place of what the client has said, and gives it `reply` instead of the answer. */
+  sendReplaced(frame: Buffer, reply: Buffer): void {
+    this.replacements.push({ at: this.asked, reply });
+    this.send(frame, 0, frame.length, 1, PROMPT);
+  }
+
   /** The last thing the client says on this connection. */
   leave(frame: Buffer, how: 'quit' | 'reset'): void {
     this.phase = how === 'quit' ? 'leaving' : 'resetting';
@@ -142,8 +153,17 @@ export class KeptConnection implements TunnelReceiver {
   /** The client sends no more; it gets what it has asked for and is hung up on then, unless that may take for ever. */
   inputEnded(): void {
     this.isEnding = true;
-    if (this.mayWait || this.isMuted || this.isRaw || this.phase !== 'open') this.client.destroy();
+    if (this.mayOweForEver) this.client.destroy();
     else this.endWhenAnswered();
+  }
+
+  /** A reply is owed that is worth waiting for before the client is hung up on. */
+  get isBusy(): boolean {
+    return !this.mayOweForEver && !this.isAnswered;
+  }
+
+  private get mayOweForEver(): boolean {
+    return this.mayWait || this.isMuted || this.isRaw || this.phase !== 'open';
   }
 
   private endWhenAnswered(): void {
@@ -206,6 +226,7 @@ export class KeptConnection implements TunnelReceiver {
   private expect(count: number): void {
     if (this.owed === 0) this.lastProgressAt = this.options.clock.now();
     this.owed += count;
+    this.asked += count;
   }
 
   /** Passes frames on, one by one only as far as counting and swallowing need it. */
@@ -222,7 +243,7 @@ export class KeptConnection implements TunnelReceiver {
       }
       if (began) this.kind = this.judge(chunk, start, pos);
       if (this.framer.isInFrame) continue;
-      if (this.kind === 'repeated') {
+      if (this.kind === 'repeated' || this.kind === 'replaced') {
         this.pass(chunk, passed, start);
         passed = pos;
       }
@@ -242,12 +263,25 @@ export class KeptConnection implements TunnelReceiver {
       case 'confirmation':
         this.unconfirmed = Math.max(0, this.unconfirmed - 1);
         return;
+      case 'replaced':
+        this.client.replyHere(this.replacements.shift()!.reply);
+        this.answered();
+        return;
       case 'reply':
         // A subscription that is refused brings one error, however many names it had.
         if (this.framer.frameType === ERROR_TYPE) this.unconfirmed = 0;
-        this.owed = Math.max(0, this.owed - 1);
-        if (this.owed === 0) this.nothingOwed();
+        this.answered();
     }
+  }
+
+  private answered(): void {
+    this.heard += 1;
+    this.owed = Math.max(0, this.owed - 1);
+    if (this.owed === 0) this.nothingOwed();
+  }
+
+  private get isReplaced(): boolean {
+    return this.replacements[0]?.at === this.heard;
   }
 
   private nothingOwed(): void {
@@ -260,13 +294,13 @@ export class KeptConnection implements TunnelReceiver {
     if (isPublished(chunk, start, end)) return 'message';
     if (this.toSwallow > 0) return 'repeated';
     const isSubscriber = this.session.subscriptions.size > 0 || this.unconfirmed > 0;
-    if (!isMessage(chunk, start, end, isSubscriber)) return 'reply';
+    if (!isMessage(chunk, start, end, isSubscriber)) return this.isReplaced ? 'replaced' : 'reply';
     return this.unconfirmed > 0 && isConfirmation(chunk, start, end) ? 'confirmation' : 'message';
   }
 
   /** Too little of the frame at the chunk's end has come; what is to be swallowed must be seen whole. */
   private isUnclear(chunk: Buffer, start: number): boolean {
-    if (this.toSwallow > 0) return !isPublished(chunk, start, chunk.length);
+    if (this.toSwallow > 0 || this.isReplaced) return !isPublished(chunk, start, chunk.length);
     return chunk.length - start < MESSAGE_HEAD_BYTES;
   }
 

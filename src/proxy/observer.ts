@@ -5,7 +5,7 @@
 import { OUTAGE_CLASSES, type OutageClass } from '../command/outage-class.js';
 import { COMMAND_NAMES } from '../command/table.js';
 import type { JournalProblemCode } from '../journal/problem.js';
-import { DEAD_LETTER_LABELS } from '../outage/refusal.js';
+import { DEAD_LETTER_LABELS } from '../outage/replay/refusal.js';
 import { Tally } from './tally.js';
 
 /**
@@ -20,7 +20,7 @@ export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
 /** The labels of `respool_outage_answers_total{class}`. */
 export const ANSWER_CLASSES = ['read', 'buffer', 'refuse', 'wait', 'local', 'drop'] as const;
 /** The labels of `respool_journal_refused_total{reason}`, and `other`. */
-export const JOURNAL_REFUSALS: readonly JournalProblemCode[] = [
+export const JOURNAL_REFUSALS: readonly (JournalProblemCode | 'store-full')[] = [
   'full',
   'disk-full',
   'disk-failing',
@@ -30,6 +30,8 @@ export const JOURNAL_REFUSALS: readonly JournalProblemCode[] = [
   'no-descriptors',
   'too-slow',
   'closed',
+  // The outage store has no memory for what the journal would take.
+  'store-full',
 ];
 
 const OUTAGE = ROUTES.indexOf('outage');
@@ -47,17 +49,26 @@ export const DURATION_BOUNDS_SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ] as const;
 
+/** Upper bounds of the buckets for how long the upstream was busy, in seconds. */
+export const BUSY_BOUNDS_SECONDS = [
+  0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120,
+] as const;
+
 /** Counts per bucket (the last one is +Inf) and the sum, as Prometheus wants them; cumulated only when scraped. */
 export class Histogram {
-  readonly buckets = new Float64Array(DURATION_BOUNDS_SECONDS.length + 1);
+  readonly buckets: Float64Array;
   sumSeconds = 0;
 
-  /** Records `count` commands that each took `milliseconds`. */
+  constructor(readonly boundsSeconds: readonly number[] = DURATION_BOUNDS_SECONDS) {
+    this.buckets = new Float64Array(boundsSeconds.length + 1);
+  }
+
+  /** Records `count` that each took `milliseconds`. */
   record(milliseconds: number, count: number): void {
+    const { boundsSeconds } = this;
     const seconds = milliseconds / 1000;
     let bucket = 0;
-    while (bucket < DURATION_BOUNDS_SECONDS.length && seconds > DURATION_BOUNDS_SECONDS[bucket]!)
-      bucket += 1;
+    while (bucket < boundsSeconds.length && seconds > boundsSeconds[bucket]!) bucket += 1;
     this.buckets[bucket]! += count;
     this.sumSeconds += seconds * count;
   }
@@ -74,6 +85,10 @@ export class Observer {
   connectionsAccepted = 0;
   connectionsRefused = 0;
   clientsClosedForOutput = 0;
+  /** Connections to a listener with TLS that came to nothing. */
+  handshakesFailed = 0;
+  /** How often a client had to wait because of client-rate. */
+  clientsSlowedDown = 0;
   downstreamBytesIn = 0;
   downstreamBytesOut = 0;
   upstreamBytesIn = 0;
@@ -88,6 +103,19 @@ export class Observer {
   repeatedCommands = 0;
   /** Blocking commands that lost their connection and were sent again with the time that was left. */
   blockedResent = 0;
+  /** Commands that took as long as the slow log's threshold; 0 while that is off. */
+  slowCommands = 0;
+  /** Spans that a collector has taken, and those that it has not in time. */
+  spansExported = 0;
+  spansDropped = 0;
+  /** EVALSHA that was sent as EVAL, with its source. */
+  scriptRewrites = 0;
+  /** EVALSHA that met NOSCRIPT and was said again with its source. */
+  scriptHeals = 0;
+  /** Commands that waited for the end of a script that kept the upstream from serving. */
+  busyWaits = 0;
+  /** How long such scripts kept it. */
+  readonly busyEpisodes = new Histogram(BUSY_BOUNDS_SECONDS);
   /** How many wait at this moment for replay to come far enough for them. */
   heldCommands = 0;
   private readonly answers = new Tally(ANSWER_CLASSES);

@@ -1,30 +1,65 @@
 /**
- * One client's transaction between MULTI and EXEC, as far as its connection may fail it: what was said is kept, so that it
- * can be told again on another connection or journaled as a whole. A transaction whose EXEC was not sent has done
- * nothing yet, wherever it was queued.
+ * One client's transactions between MULTI and the reply to EXEC, as far as the upstream may fail them: what was said is
+ * kept, so that it can be told again on another connection or journaled as a whole. A transaction whose EXEC was not
+ * sent, or was refused, has done nothing yet, wherever it was queued.
  *
- *   MULTI sent ──► log ──MULTI answered──► open ──connection lost──► adrift ──told again──► open
- *                                            └── EXEC or DISCARD sent: nobody can tell it again
+ *   MULTI sent ──► log ──MULTI answered──► open ──connection lost, or BUSY──► adrift ──told again──► open
+ *                                            └── EXEC sent ──► ended ──answered──► forgotten
  */
 import type { SessionEffect } from '../command/table.js';
 import type { Session } from '../session/session.js';
 import { TransactionLog } from './transaction-log.js';
 
+/** Of transactions whose EXEC is on its way; older ones are not remembered then. */
+const MAX_ENDED_BYTES = 4 * 1024 * 1024;
+
 export class OpenTransaction {
-  /** What was said since MULTI, until EXEC is sent; null when there is no transaction, or none that can be told again. */
+  /** What was said since MULTI, until EXEC is sent; null when there is no transaction. */
   log: TransactionLog | null = null;
   /** It has lost its connection and is to be told again on another one. */
   isAdrift = false;
+  /** A part of it was refused when it was told again: EXEC will be, too. */
+  isSpoiled = false;
+  /** EXEC was sent and not answered, oldest first. */
+  private ended: TransactionLog[] = [];
+  private endedBytes = 0;
+  /** MULTI was said, and neither EXEC nor DISCARD since. */
+  isBegun = false;
+  /** WATCH was said for what comes next. */
+  isGuarded = false;
 
-  /** This command is about to be sent. */
-  sending(effect: SessionEffect, frame: Buffer, session: Session): void {
-    if (effect === 'multi' && session.transaction !== 'open' && this.log === null) {
-      // What WATCH guards cannot be told again.
-      if (session.transaction === 'none' && !session.watchLost) this.log = new TransactionLog();
-    } else if (ENDS_THE_LOG.has(effect)) {
-      this.log = null;
-    }
-    this.log?.add(frame, 0, frame.length);
+  /** This command is about to be sent, as the client's `place`-th. */
+  sending(effect: SessionEffect, frame: Buffer, place: number, session: Session): void {
+    if (effect === 'watch') this.isGuarded = true;
+    if (effect === 'multi') this.begin(place, session);
+    // What WATCH says inside a transaction is an error; it is not simply queued.
+    if (effect === 'watch') this.log?.giveUp();
+    this.log?.add(frame, 0, frame.length, 1);
+    if (effect === 'exec' || effect === 'discard') this.close();
+    if (effect === 'unwatch' && !this.isBegun) this.isGuarded = false;
+  }
+
+  private begin(place: number, session: Session): void {
+    if (this.isBegun) return this.log?.giveUp();
+    this.isBegun = true;
+    this.log = new TransactionLog(place);
+    // What WATCH guards cannot be told again.
+    const isGuarded = this.isGuarded || session.watchLost || session.transaction === 'watching';
+    if (isGuarded) this.log.giveUp();
+  }
+
+  private close(): void {
+    const { log } = this;
+    this.log = null;
+    this.isBegun = this.isGuarded = false;
+    if (log === null) return;
+    this.ended.push(log);
+    this.endedBytes += log.keptBytes;
+    while (this.endedBytes > MAX_ENDED_BYTES) this.forgetOldest();
+  }
+
+  private forgetOldest(): void {
+    this.endedBytes -= this.ended.shift()!.keptBytes;
   }
 
   /** MULTI was sent: returns what its answer is to be told to. */
@@ -33,15 +68,50 @@ export class OpenTransaction {
     return (isOpen) => {
       if (log === null) return;
       log.isOpen = isOpen;
-      if (!isOpen && this.log === log) this.log = null;
+      if (isOpen || this.log !== log) return;
+      this.log = null;
+      this.isBegun = false;
     };
   }
 
-  /** The last commands were answered by nobody; `requests` are said again, or (null) will not be. */
-  givenBack(requests: Buffer | null): void {
-    if (this.log?.isOpen !== true) this.log = null;
-    else if (requests === null) this.log.giveUp();
-    else this.log.forgetLast(requests.length);
+  /** The one that the command at `place` belongs to. */
+  logAt(place: number): TransactionLog | null {
+    const all = this.log === null ? this.ended : [...this.ended, this.log];
+    return all.find((log) => log.place <= place && place < log.end) ?? null;
+  }
+
+  /** EXEC or DISCARD was sent and not answered. */
+  get hasEnded(): boolean {
+    return this.ended.length > 0;
+  }
+
+  /** What stood before `place` has been answered. */
+  answeredUpTo(place: number): void {
+    while (this.ended.length > 0 && this.ended[0]!.end <= place) this.forgetOldest();
+  }
+
+  /**
+   * The commands from `place` on were answered by nobody. `areKept`: they are said again. True: a transaction was among
+   * them, as a whole or in part.
+   */
+  rewindTo(place: number, areKept: boolean): boolean {
+    const touched = [...this.ended, ...(this.log === null ? [] : [this.log])].filter(
+      (log) => log.end > place,
+    );
+    const [first] = touched;
+    if (first === undefined) return false;
+    while (this.ended.length > 0 && this.ended.at(-1)!.end > place)
+      this.endedBytes -= this.ended.pop()!.keptBytes;
+    this.isBegun = first.place < place && first.isOpen;
+    this.log = this.isBegun ? first : null;
+    if (areKept) first.cutAt(place);
+    else first.giveUp();
+    return true;
+  }
+
+  /** It is queued on another connection. */
+  toldAgain(): void {
+    this.isAdrift = this.isSpoiled = false;
   }
 
   connectionLost(session: Session): void {
@@ -53,9 +123,8 @@ export class OpenTransaction {
 
   forget(): void {
     this.log = null;
-    this.isAdrift = false;
+    this.ended = [];
+    this.endedBytes = 0;
+    this.isAdrift = this.isSpoiled = this.isBegun = this.isGuarded = false;
   }
 }
-
-/** Sent, or not simply queued: from here on nobody can tell it again. */
-const ENDS_THE_LOG: ReadonlySet<SessionEffect> = new Set(['exec', 'discard', 'multi', 'watch']);

@@ -11,7 +11,8 @@ import { COMMANDS, type SessionEffect } from '../command/table.js';
 import { splitArguments } from '../resp/arguments.js';
 import { classify } from '../command/classify.js';
 import { cutRequests } from '../resp/cut-requests.js';
-import { encodeCommand, OK_REPLY } from '../resp/encoder.js';
+import { OK_REPLY } from '../resp/encoder.js';
+import type { JournalProblem } from '../journal/problem.js';
 import type { Session } from '../session/session.js';
 import type { Timer } from '../base/clock.js';
 import type { Admission } from './admission.js';
@@ -19,7 +20,7 @@ import type { Backend } from './backend.js';
 import type { Deposit } from './buffered-replies.js';
 import type { ProxyContext } from './context.js';
 import { credentialsIn } from './credentials.js';
-import { unavailableBecause } from './errors.js';
+import { sayingError, unavailableBecause } from './errors.js';
 import { PUBLISHING, routeInOutage, type OutageRoute } from './outage-route.js';
 import { isSetting, type Position } from './route.js';
 import type { Special } from './special.js';
@@ -246,8 +247,8 @@ export class OutageDispatch {
     const bytes = roomFor(requests.length, commands.length);
     const refusal = classes.includes('buffer') ? desk.refusal(bytes) : null;
     if (refusal !== null) {
-      this.context.observer.journalRefused(refusal);
-      return this.refuse('exec', refusal);
+      this.context.observer.journalRefused(refusal.code);
+      return this.refuse('exec', refusal.message);
     }
     const queued = commands.map((one, index) => (classes[index] === 'buffer' ? one : null));
     return host.sendDeposit(command, { db, bytes, write: null, queued });
@@ -288,7 +289,7 @@ export class OutageDispatch {
     const error = unavailableBecause(reason);
     if (host.position === 'kept') {
       // The store says it in the command's place, and so in its order.
-      host.sendKept(encodeCommand(['EVAL', ERROR_SCRIPT, 0, error.subarray(1, -2)]));
+      host.sendKept(sayingError(error));
       return true;
     }
     const isAnswered = host.answerHere(error);
@@ -296,9 +297,9 @@ export class OutageDispatch {
     return isAnswered;
   }
 
-  private notTaken(refusal: string): Buffer {
-    this.context.observer.journalRefused(refusal);
-    return unavailableBecause(refusal);
+  private notTaken(refusal: JournalProblem): Buffer {
+    this.context.observer.journalRefused(refusal.code);
+    return unavailableBecause(refusal.message);
   }
 }
 
@@ -316,6 +317,5 @@ function specialOf(frame: Buffer): Special {
   return { id, args, frame, effect: effectOf(id, args) };
 }
 
-const ERROR_SCRIPT = 'return redis.error_reply(ARGV[1])';
 const UNSEEN_CREDENTIALS =
   'the upstream is away, and these credentials were not used before it left';

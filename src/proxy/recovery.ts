@@ -11,14 +11,16 @@ import { isRead, isRepeatable } from '../command/repeatable.js';
 import type { SessionEffect } from '../command/table.js';
 import { splitArguments } from '../resp/arguments.js';
 import { cutRequests } from '../resp/cut-requests.js';
+import { EXEC_ABORTED, unavailable } from './errors.js';
 
 /**
  * - `again` it never left, or saying it again changes nothing but the reply.
  * - `repeat` it may have run; running it twice leaves Redis as running it once.
  * - `unknown` it may have run and is not said again.
  * - `unavailable` it did not run, and cannot be said again.
+ * - `refused` it did not run, and something newer may have: what was said to it is its answer (I4).
  */
-export type Verdict = 'again' | 'repeat' | 'unknown' | 'unavailable';
+export type Verdict = 'again' | 'repeat' | 'unknown' | 'unavailable' | 'refused';
 
 /** How ambiguous commands are treated: repeat what is safe to repeat, or report all that may have written. */
 export type Ambiguity = 'repeat' | 'report';
@@ -31,11 +33,14 @@ interface Lost {
   readonly frame: Buffer | null;
   readonly wasSent: boolean;
   readonly cause: Error;
+  /** What the upstream has said to it, and its client has not heard. */
+  readonly refusal: Buffer | null;
 }
 
 export interface Unanswered extends Lost {
   readonly id: number;
   verdict: Verdict;
+  refusal: Buffer | null;
 }
 
 export class Recovery {
@@ -62,7 +67,8 @@ export class Recovery {
 
   /**
    * `count` commands were not answered. `requests`: theirs, null when they were not kept; `wasSent`: the upstream may
-   * have run them; `inTransaction`: MULTI had been answered before the first of them.
+   * have run them; `inTransaction`: MULTI had been answered before the first of them; `refusal`: what was said to the
+   * only one, which was not run.
    */
   collect(
     count: number,
@@ -70,21 +76,25 @@ export class Recovery {
     wasSent: boolean,
     inTransaction: boolean,
     cause: Error,
+    refusal: Buffer | null = null,
   ): void {
     if (this.lost.length === 0) this.beganInTransaction = inTransaction;
     const frames = requests === null ? new Array<null>(count).fill(null) : cutRequests(requests);
-    for (const frame of frames) this.lost.push({ frame, wasSent, cause });
+    for (const frame of frames) this.lost.push({ frame, wasSent, cause, refusal });
   }
 
-  /** Everything that was lost in one go has been collected. */
-  judge(ambiguity: Ambiguity): Consequence {
-    const judge = new Judge(this.beganInTransaction, ambiguity);
+  /** Everything that was lost in one go has been collected. `isAdrift`: the open transaction will be told again first. */
+  judge(ambiguity: Ambiguity, isAdrift: boolean): Consequence {
+    const judge = new Judge(this.beganInTransaction, isAdrift, ambiguity);
     for (const lost of this.lost) judge.add(lost);
+    judge.end();
     this.commands = [...judge.commands, ...this.commands];
     this.lost = [];
     return judge.consequence;
   }
 }
+
+const MINUS = 0x2d;
 
 /** Saying these again changes nothing but the connection's own state, which is gone. */
 const HARMLESS: ReadonlySet<SessionEffect> = new Set([
@@ -109,12 +119,21 @@ class Judge {
   /** The beginning of the open transaction was heard elsewhere, and is not among what was lost. */
   private isHeadless: boolean;
   private isBroken = false;
+  /** Something of the open transaction was refused: its EXEC was, too, or will be. */
+  private isRefused = false;
+  /**
+   * Where the transaction that the client stands in ends, if that is said again: what became of later ones is no
+   * consequence yet.
+   */
+  private endsAgainAt: number | null = null;
 
   constructor(
-    inTransaction: boolean,
+    private readonly inTransaction: boolean,
+    isAdrift: boolean,
     private readonly ambiguity: Ambiguity,
   ) {
-    this.isOpen = this.isHeadless = inTransaction;
+    this.isOpen = inTransaction;
+    this.isHeadless = inTransaction && !isAdrift;
     this.began = inTransaction ? 0 : null;
   }
 
@@ -123,11 +142,15 @@ class Judge {
     const args = splitArguments(lost.frame);
     const id = classify(args[0]!, 0, args[0]!.length);
     const effect = effectOf(id, args);
+    if (lost.refusal?.[0] === MINUS) this.isRefused = this.isOpen;
     const verdict = this.verdictOf(id, effect, args, lost);
     this.commands.push({ ...lost, id, verdict });
     if (effect === 'watch' || effect === 'multi') this.began ??= this.commands.length - 1;
     if (effect === 'multi') this.isOpen = true;
     if (effect === 'exec') this.execWasLost(lost);
+    const isEnd = effect === 'exec' || effect === 'discard';
+    if (isEnd && this.inTransaction && this.commands.at(-1)!.verdict === 'again')
+      this.endsAgainAt ??= this.commands.length - 1;
     if (effect === 'exec' || effect === 'discard' || effect === 'unwatch') this.isOver();
   }
 
@@ -138,7 +161,8 @@ class Judge {
     { wasSent }: Lost,
   ): Verdict {
     if (this.isBroken) return wasSent ? 'unknown' : 'unavailable';
-    if (effect === 'exec') return wasSent ? 'unknown' : this.isHeadless ? 'unavailable' : 'again';
+    if (effect === 'exec' && this.isHeadless && !wasSent) return 'unavailable';
+    if (effect === 'exec') return wasSent && !this.isRefused ? 'unknown' : 'again';
     if (!wasSent || this.isOpen || HARMLESS.has(effect) || isRead(id, args)) return 'again';
     return this.ambiguity === 'repeat' && isRepeatable(id, args) ? 'repeat' : 'unknown';
   }
@@ -155,15 +179,33 @@ class Judge {
 
   /** If it was sent, whatever it was to run may have run; if not, and it cannot be said again as a whole, nothing did. */
   private execWasLost({ wasSent }: Lost): void {
-    const isOver = wasSent || this.isHeadless || this.isBroken;
+    const mayHaveRun = wasSent && !this.isRefused;
+    const isOver = mayHaveRun || this.isHeadless || this.isBroken;
+    if (wasSent && this.isRefused) this.refuseAll();
     if (!isOver) return;
-    this.consequence = 'ended';
+    if (this.endsAgainAt === null) this.consequence = 'ended';
     for (const command of this.commands.slice(this.began ?? this.commands.length))
-      command.verdict = wasSent ? 'unknown' : 'unavailable';
+      command.verdict = mayHaveRun ? 'unknown' : 'unavailable';
+  }
+
+  /** It is known that EXEC has run nothing, although nobody has heard so. */
+  private refuseAll(): void {
+    for (const command of this.commands.slice(this.began ?? 0))
+      command.refusal ??= unavailable(command.cause);
+    this.commands.at(-1)!.refusal = EXEC_ABORTED;
   }
 
   private isOver(): void {
     this.began = null;
-    this.isOpen = this.isHeadless = this.isBroken = false;
+    this.isOpen = this.isHeadless = this.isBroken = this.isRefused = false;
+  }
+
+  /** What was refused is not said again behind what may have run (I4). */
+  end(): void {
+    const last = this.commands.findLastIndex(({ verdict }) => verdict === 'unknown');
+    for (const command of this.commands.slice(0, Math.max(0, last)))
+      if (command.refusal !== null && command.verdict === 'again') command.verdict = 'refused';
+    if (this.endsAgainAt !== null && this.commands[this.endsAgainAt]!.verdict === 'refused')
+      this.consequence = 'ended';
   }
 }

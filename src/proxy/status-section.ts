@@ -2,6 +2,7 @@
  * The section `# Respool` of INFO, and which INFO commands have it. The upstream's reply is not decoded: the section is
  * put behind its text (`InfoReceiver`).
  */
+import { situationOf } from './situation.js';
 import type { SidecarStatus } from './status.js';
 
 /** Names and values as INFO and RESPOOL STATUS show them; null is left out by INFO. */
@@ -43,6 +44,7 @@ export function statusFields(status: SidecarStatus): StatusFields {
     ['respool_version', status.version],
     ['uptime_in_seconds', Math.floor(status.uptimeSeconds)],
     ['condition', status.condition],
+    ['summary', situationOf(status).sentence],
     ['upstream', upstream.url],
     ['upstream_connected', upstream.connected],
     ['upstream_lanes', upstream.lanes],

@@ -7,7 +7,22 @@ import type { Breaker, BreakerState } from '../breaker/breaker.js';
 import type { Transition } from './transitions.js';
 
 /** The state of the whole sidecar. `holding`: the upstream connection is lost or not yet made, commands wait. */
-export type Condition = 'healthy' | 'holding' | 'outage' | 'replaying' | 'draining';
+export const CONDITIONS = ['healthy', 'holding', 'outage', 'replaying', 'draining'] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+/**
+ * One stretch of time in one condition. Not called `condition`, as the present one is: whoever looks for that in the JSON
+ * with grep must find one.
+ */
+export interface ConditionSpell {
+  readonly to: Condition;
+  /** When it began: ISO 8601, UTC. */
+  readonly time: string;
+  /** What had failed, as the upstream or the system said it: text of others. Null where nothing had. */
+  readonly cause: string | null;
+  /** How long it lasted; null while it does. */
+  readonly seconds: number | null;
+}
 
 export interface BreakerStatus {
   readonly state: BreakerState;
@@ -43,12 +58,28 @@ export interface ReplayStatus {
   /** Records since the process began. */
   readonly replayed: number;
   readonly remaining: number;
+  /** Records of the replay that is under way; 0 when none is. */
+  readonly done: number;
+  /** Its speed so far, and how long the rest takes at that; null when that cannot be said. */
+  readonly perSecond: number;
+  readonly secondsToGo: number | null;
+}
+
+/** Whether a script keeps the upstream from serving, and how many commands wait for its end. */
+export interface BusyStatus {
+  readonly active: boolean;
+  /** How long it has lasted; null when there is none. */
+  readonly sinceSeconds: number | null;
+  readonly waiting: number;
 }
 
 export interface SidecarStatus {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly condition: Condition;
+  readonly conditionSinceSeconds: number;
+  /** The last ones, oldest first; the last one is the present one. */
+  readonly conditions: readonly ConditionSpell[];
   readonly upstream: {
     /** Masked: it never holds a password. */
     readonly url: string;
@@ -60,6 +91,13 @@ export interface SidecarStatus {
   readonly breaker: BreakerStatus;
   readonly journal: JournalStatus;
   readonly replay: ReplayStatus;
+  readonly busy: BusyStatus;
+  readonly commands: {
+    /** Of clients, since the process began. */
+    readonly total: number;
+    /** Over the last seconds. */
+    readonly perSecond: number;
+  };
   /** The last ones of the breaker, oldest first. */
   readonly transitions: readonly Transition[];
   readonly clients: {
@@ -87,9 +125,20 @@ export const NEVER_AWAY: Pick<SidecarStatus, 'breaker' | 'journal' | 'replay' | 
     durable: false,
     maxBytes: 0,
   },
-  replay: { active: false, paused: false, replayed: 0, remaining: 0 },
+  replay: {
+    active: false,
+    paused: false,
+    replayed: 0,
+    remaining: 0,
+    done: 0,
+    perSecond: 0,
+    secondsToGo: null,
+  },
   transitions: [],
 };
+
+/** No script keeps the upstream from serving. */
+export const NOT_BUSY: BusyStatus = { active: false, sinceSeconds: null, waiting: 0 };
 
 /** Milliseconds as the status shows them: seconds with one decimal. */
 export function inSeconds(milliseconds: number): number {

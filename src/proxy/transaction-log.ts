@@ -1,41 +1,71 @@
 /**
- * What a client has said since MULTI, so that a transaction whose connection is lost before its EXEC was sent can be
- * told again on another one, and one that runs in an outage can be journaled as a whole. Bounded: a longer transaction
- * is broken by the loss of its connection, as without a sidecar.
+ * What a client has said since MULTI, so that a transaction whose connection is lost before its EXEC was sent, or that met
+ * a busy upstream, can be told again, and one that runs in an outage can be journaled as a whole. Bounded: a longer
+ * transaction is broken by the loss of its connection, as without a sidecar.
+ *
+ * A command's place is its number among all that its client has said and been answered, or is still to be.
  */
+import { cutRequests } from '../resp/cut-requests.js';
 
 const MAX_BYTES = 4 * 1024 * 1024;
 
 export class TransactionLog {
   /** MULTI was answered with a yes. */
   isOpen = false;
-  private frames: Buffer[] = [];
   private bytes = 0;
-  private isTooLong = false;
+  private frames: Buffer[] = [];
+  private count = 0;
+  private isGivenUp = false;
 
-  /** Something was said that is too long to keep. */
+  /** `place`: that of MULTI. */
+  constructor(readonly place: number) {}
+
+  /** What keeping it costs. */
+  get keptBytes(): number {
+    return this.isGivenUp ? 0 : this.bytes;
+  }
+
+  /** The place behind its last command. */
+  get end(): number {
+    return this.place + this.count;
+  }
+
+  /** It cannot be told again: something of it is too long to keep, or it means something only where it was said. */
   giveUp(): void {
-    this.isTooLong = true;
+    this.isGivenUp = true;
     this.frames = [];
   }
 
-  /** Notes `buffer[start, end)`: MULTI itself, or commands that are being queued. Copies them. */
-  add(buffer: Buffer, start: number, end: number): void {
+  /** Notes the `count` commands of `buffer[start, end)`: MULTI itself, or what is being queued. Copies them. */
+  add(buffer: Buffer, start: number, end: number, count: number): void {
+    this.count += count;
     this.bytes += end - start;
     if (this.bytes > MAX_BYTES) this.giveUp();
-    if (!this.isTooLong) this.frames.push(Buffer.from(buffer.subarray(start, end)));
+    if (!this.isGivenUp) this.frames.push(Buffer.from(buffer.subarray(start, end)));
+  }
+
+  /** One more was said, piece by piece. */
+  addTooLong(): void {
+    this.count += 1;
+    this.giveUp();
   }
 
   /** Everything since MULTI as it was said; null when it was too much to keep. */
   get requests(): Buffer | null {
-    return this.isTooLong ? null : Buffer.concat(this.frames);
+    return this.isGivenUp ? null : Buffer.concat(this.frames);
   }
 
-  /** The last `bytes` were not accepted by anybody and will be said again. */
-  forgetLast(bytes: number): void {
-    const all = this.requests;
-    if (all === null) return;
-    this.frames = [all.subarray(0, all.length - bytes)];
-    this.bytes -= bytes;
+  /** The command at `place`; null when it is none of these, or was not kept. */
+  frameAt(place: number): Buffer | null {
+    const { requests } = this;
+    return requests === null ? null : (cutRequests(requests)[place - this.place] ?? null);
+  }
+
+  /** What stands at `place` and behind it will be said again. */
+  cutAt(place: number): void {
+    this.count = Math.max(0, place - this.place);
+    if (this.isGivenUp) return;
+    this.frames = cutRequests(Buffer.concat(this.frames)).slice(0, this.count);
+    this.bytes = this.frames.reduce((sum, frame) => sum + frame.length, 0);
   }
 }

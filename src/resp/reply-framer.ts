@@ -18,6 +18,7 @@ const ATTRIBUTE = 5;
 
 export const PUSH_TYPE = 62; // '>'
 export const ERROR_TYPE = 45; // '-'
+export const INTEGER_TYPE = 58; // ':'
 
 const KIND = new Uint8Array(256);
 for (const type of '+-:_#,(') KIND[type.charCodeAt(0)] = LINE;

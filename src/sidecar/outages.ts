@@ -18,7 +18,7 @@ import { Health, type Mode } from '../outage/health.js';
 import { JournalDesk } from '../outage/journal-desk.js';
 import { OutageStore } from '../outage/outage-store.js';
 import { PendingKeys } from '../outage/pending-keys.js';
-import { Replayer } from '../outage/replayer.js';
+import { Replayer } from '../outage/replay/replayer.js';
 import type { Backend } from '../proxy/backend.js';
 import type { Observer } from '../proxy/observer.js';
 import type { OutageView } from '../proxy/outage-view.js';
@@ -98,6 +98,7 @@ export class Outages implements OutageView {
   private readonly outageStore: OutageStore;
   readonly databases = STORE_DATABASES;
   private readonly transitions: TransitionLog;
+  private readonly recoveredRecords: number;
 
   constructor(
     private readonly options: OutagesOptions,
@@ -107,6 +108,7 @@ export class Outages implements OutageView {
   ) {
     const { config, clock, logger, upstream } = options;
     this.rules = config.rules;
+    this.recoveredRecords = journal.pendingRecords;
     this.transitions = new TransitionLog(clock);
     this.fences = upstream.fences;
     this.breaker = this.createBreaker();
@@ -156,6 +158,14 @@ export class Outages implements OutageView {
     return this.mode !== 'through';
   }
 
+  /** What has failed at this moment, for people; null when nothing has. */
+  get cause(): string | null {
+    const { state, forced, consecutiveFailures, lastCause } = this.breaker;
+    if (forced === 'open') return 'an operator opened the breaker';
+    const isWell = state === 'closed' && consecutiveFailures === 0;
+    return isWell ? null : (lastCause?.message ?? null);
+  }
+
   reason(): string {
     if (this.health.mode !== 'outage')
       return `the upstream is back, and ${this.journal.pendingRecords} earlier writes have to reach it first`;
@@ -173,6 +183,7 @@ export class Outages implements OutageView {
     const { journal, replayer, options } = this;
     const { clock, config } = options;
     const { oldestWallMs } = journal;
+    const progress = replayer.progress;
     return {
       breaker: breakerStatus(this.breaker, clock.now()),
       journal: {
@@ -188,6 +199,9 @@ export class Outages implements OutageView {
         paused: replayer.isPaused,
         replayed: replayer.replayedTotal,
         remaining: journal.pendingRecords,
+        done: progress?.done ?? 0,
+        perSecond: progress?.perSecond ?? 0,
+        secondsToGo: progress?.secondsToGo ?? null,
       },
       transitions: this.transitions.list,
     };
@@ -204,6 +218,7 @@ export class Outages implements OutageView {
       journalUsedBytes: journal.usedBytes,
       journalLimitBytes: options.config.journal.maxBytes,
       journalOldestSeconds: Math.max(0, ageMs / 1000),
+      journalRecoveredRecords: this.recoveredRecords,
       journalAppendedTotal: journal.appendedTotal,
       replayedTotal: replayer.replayedTotal,
       renamedEntriesTotal: replayer.renamedEntriesTotal,
@@ -316,6 +331,9 @@ export class Outages implements OutageView {
       },
       get silence() {
         return current().silence;
+      },
+      get busy() {
+        return current().busy;
       },
       laneFor: (session) => current().lane(stranger, session.state),
       identityOf: () => stranger,

@@ -11,33 +11,46 @@ import { VERSION } from '../base/version.js';
 import { isFailureReply } from '../breaker/failure.js';
 import { IdentityRegister, type Identity } from '../command/connection-state.js';
 import type { OutageRules } from '../command/rules.js';
-import { COMMANDS } from '../command/table.js';
 import type { Config } from '../config/config.js';
 import { formatAddress } from '../config/addresses.js';
+import type { ListenerTls } from '../config/pem.js';
 import { describeUpstream } from '../config/upstream-url.js';
 import type { ConnectionOptions } from '../downstream/connection.js';
+import { Handshakes } from '../downstream/handshakes.js';
 import { Listener } from '../downstream/listener.js';
 import { Outbox } from '../downstream/outbox.js';
 import { maxBulkBytes, type EmbeddedEngine } from '../embedded/engine.js';
 import { createProcessEngine } from '../embedded/process-engine.js';
-import { mayBeRefused, refusedInProcess } from '../embedded/refused.js';
 import { createWasmEngine } from '../embedded/wasm-engine.js';
 import { createAdminServer, type AdminServer } from '../metrics/admin-server.js';
 import { createMetrics } from '../metrics/metrics.js';
-import { NEVER_AWAY_GAUGES, type Gauges } from '../metrics/metric.js';
+import { StatusPage } from '../metrics/status-page.js';
+import { NEVER_AWAY_GAUGES, NO_SCRIPTS, type Gauges } from '../metrics/metric.js';
 import type { Backend } from '../proxy/backend.js';
 import { Clients } from '../proxy/clients.js';
-import type { ProxyContext } from '../proxy/context.js';
 import { Observer } from '../proxy/observer.js';
 import type { OutageView } from '../proxy/outage-view.js';
-import { NEVER_AWAY, type Condition, type SidecarStatus } from '../proxy/status.js';
-import { encodeCommand } from '../resp/encoder.js';
+import {
+  type BusyStatus,
+  type Condition,
+  inSeconds,
+  NEVER_AWAY,
+  NOT_BUSY,
+  type SidecarStatus,
+} from '../proxy/status.js';
 import { Session } from '../session/session.js';
-import { dial } from '../upstream/dial.js';
+import type { SpanOrigin } from '../tracing/otlp.js';
+import { createTracing, type Tracing } from '../tracing/tracing.js';
+import { dial, type UpstreamFacts } from '../upstream/dial.js';
+import { failureReason } from '../upstream/failure.js';
 import { Probe } from '../upstream/probe.js';
 import { socketTransport, type SocketAddress } from '../upstream/socket-transport.js';
+import { BUSY_WORDS, CANNOT_SERVE, NO_SCRIPT } from '../upstream/unserved.js';
 import { Upstream, type UpstreamOptions } from '../upstream/upstream.js';
+import { Chronicle } from './chronicle.js';
 import { openOutages, withoutOutages, type Outages } from './outages.js';
+import { refusalsOf } from './refusals.js';
+import { ScriptShelf } from './scripts.js';
 
 export interface Sidecar {
   /** Rejects with an Error for people when it cannot start; nothing is left running then that keeps the process alive. */
@@ -46,6 +59,10 @@ export interface Sidecar {
   drain(): Promise<void>;
   /** These outage rules hold from now on. */
   useRules(rules: OutageRules): void;
+  /** Reads the folder of scripts again. Rejects for people; they stay as they were then. */
+  reloadScripts(): Promise<void>;
+  /** New clients of a listener that speaks TLS get these. */
+  useCertificates(tls: ListenerTls): void;
   status(): SidecarStatus;
 }
 
@@ -57,6 +74,9 @@ export interface SidecarDependencies {
 /** How long the upstream may be silent over a script or another slow command. */
 const SLOW_TIMEOUT_MS = 120_000;
 const PROBE_PERIOD_MS = 1000;
+const HANDSHAKE_TIMEOUT_MS = 5000;
+/** A client that is served soon needs some milliseconds of them; see `downstream/handshakes.ts`. */
+const MAX_HANDSHAKES = 512;
 /** For the outage store to boot, or to be made again from a long journal. */
 const STORE_PATIENCE_MS = 10_000;
 
@@ -64,8 +84,8 @@ export function createSidecar(config: Config, deps: SidecarDependencies): Sideca
   return new RunningSidecar(config, deps);
 }
 
-/** `respool check`: reaches the configured upstream once. Resolves with what it says of itself, rejects for people. */
-export async function dialUpstream(config: Config): Promise<string> {
+/** `respool check`: asks the configured upstream what it allows. Rejects with an Error for people. */
+export async function dialUpstream(config: Config): Promise<UpstreamFacts> {
   const deps = { logger: silentLogger, clock: systemClock };
   const engine = upstreamEngine(config, deps);
   await engine?.start();
@@ -77,6 +97,8 @@ export async function dialUpstream(config: Config): Promise<string> {
       identity,
       clock: deps.clock,
       timeoutMs: config.upstreamTimeoutMs,
+      db: config.upstream.kind === 'embedded' ? 0 : config.upstream.db,
+      keyPrefix: config.journal.cursorPrefix,
     });
   } finally {
     await engine?.stop();
@@ -91,14 +113,18 @@ class RunningSidecar implements Sidecar {
   private readonly transport: Transport;
   private readonly identity: Identity;
   private readonly startedAt: number;
+  private readonly tracing: Tracing;
   private phase: 'starting' | 'ready' | 'draining' = 'starting';
   private upstream: Upstream | null = null;
   private probe: Probe | null = null;
   private probeFailed = false;
   private outages: Outages | null = null;
+  private scripts: ScriptShelf | null = null;
   private clients: Clients | null = null;
   private listeners: Listener[] = [];
+  private handshakes: Handshakes | null = null;
   private admin: AdminServer | null = null;
+  private readonly chronicle: Chronicle;
 
   constructor(
     private readonly config: Config,
@@ -109,6 +135,24 @@ class RunningSidecar implements Sidecar {
     this.engine = upstreamEngine(config, deps);
     this.transport = this.engine ?? socketTransport(addressOf(config));
     this.identity = this.identities.identityOf(credentialsOf(config));
+    this.chronicle = new Chronicle({
+      clock: deps.clock,
+      observer: this.observer,
+      condition: () => this.condition,
+      cause: () => this.outages?.cause ?? null,
+      levels: () => ({
+        journalRecords: this.outages?.journal.pendingRecords ?? 0,
+        clients: this.clients?.count ?? 0,
+      }),
+    });
+    this.tracing = createTracing({
+      ...deps,
+      random: Math.random,
+      commandLog: config.commandLog,
+      spans: config.spans,
+      origin: { version: VERSION, server: serverOf(config) },
+      counts: this.observer,
+    });
   }
 
   async start(): Promise<void> {
@@ -119,17 +163,24 @@ class RunningSidecar implements Sidecar {
     const upstream = this.createUpstream();
     this.upstream = upstream;
     if (this.engine === null) await this.expectOutages(upstream);
+    this.scripts = await this.openScripts(upstream);
     this.clients = this.createClients(
       upstream,
       this.outages ?? withoutOutages(upstream, deps.clock),
     );
     this.outages?.health.start();
+    this.handshakes = this.createHandshakes();
     for (const address of config.listen) {
-      const listener = new Listener(address, (socket) => this.clients!.accept(socket));
+      const { handshakes } = this;
+      const isPlain = address.kind === 'unix' || handshakes === null;
+      const listener = new Listener(address, (socket) =>
+        isPlain ? this.clients!.accept(socket) : handshakes.accept(socket),
+      );
       await listener.start();
       this.listeners.push(listener);
     }
     this.phase = 'ready';
+    this.chronicle.start();
     deps.logger.info('ready', {
       version: VERSION,
       listen: config.listen.map(formatAddress).join(' '),
@@ -141,17 +192,29 @@ class RunningSidecar implements Sidecar {
   async drain(): Promise<void> {
     this.phase = 'draining';
     for (const listener of this.listeners) listener.stop();
+    this.handshakes?.close();
     await this.clients?.drain(this.config.drainMs);
     this.probe?.close();
+    await this.scripts?.close();
     await this.outages?.close();
     this.upstream?.close();
+    await this.tracing.close();
     await this.engine?.stop();
+    this.chronicle.stop();
     await this.admin?.stop();
     this.deps.logger.info('stopped', { clients: this.clients?.count ?? 0 });
   }
 
+  async reloadScripts(): Promise<void> {
+    await this.scripts?.reload();
+  }
+
   useRules(rules: OutageRules): void {
     this.outages?.useRules(rules);
+  }
+
+  useCertificates(tls: ListenerTls): void {
+    this.handshakes?.useMaterial(tls);
   }
 
   status(): SidecarStatus {
@@ -165,6 +228,8 @@ class RunningSidecar implements Sidecar {
         lanes: this.upstream?.readyLaneCount ?? 0,
       },
       ...(this.outages?.status() ?? NEVER_AWAY),
+      ...this.chronicle.status(),
+      busy: this.busy,
       clients: { connected: this.clients?.count ?? 0, pinned: this.clients?.pinnedCount ?? 0 },
     };
   }
@@ -174,6 +239,12 @@ class RunningSidecar implements Sidecar {
     const mode = this.outages?.mode ?? 'through';
     if (mode !== 'through') return mode === 'outage' ? 'outage' : 'replaying';
     return this.isConnected ? 'healthy' : 'holding';
+  }
+
+  private get busy(): BusyStatus {
+    const { episodeMs, commandsWaited } = this.upstream?.busy ?? NO_EPISODE;
+    if (episodeMs === null) return NOT_BUSY;
+    return { active: true, sinceSeconds: inSeconds(episodeMs), waiting: commandsWaited };
   }
 
   private get isConnected(): boolean {
@@ -191,12 +262,19 @@ class RunningSidecar implements Sidecar {
       holdMs: config.holdMs,
       sharedLanes: config.sharedLanes,
       isFenced: config.upstream.kind !== 'embedded',
+      watch: this.tracing.watch('upstream'),
       onFailure: (reason, cause) => {
         observer.upstreamFailed(reason);
         // Whose credentials are wrong says nothing of the upstream.
         if (reason !== 'credentials') this.outages?.health.upstreamFailed(cause);
       },
       onHoldExpired: (cause) => this.outages?.health.holdExpired(cause),
+      unservedWords: [
+        ...CANNOT_SERVE,
+        ...(config.busyWaitMs > 0 ? BUSY_WORDS : []),
+        ...(config.scripts.mode === 'heal' ? [NO_SCRIPT] : []),
+      ],
+      onBusyChange: (episodeMs) => this.busyChanged(episodeMs),
     });
   }
 
@@ -214,6 +292,7 @@ class RunningSidecar implements Sidecar {
       traffic: new Observer(),
       isFenced: false,
       unservedWords: [],
+      watch: this.tracing.watch('outage'),
       onFailure: () => undefined,
     });
   }
@@ -234,6 +313,24 @@ class RunningSidecar implements Sidecar {
     };
   }
 
+  /** Beside the journal, where there is one. */
+  private openScripts(upstream: Upstream): Promise<ScriptShelf | null> {
+    const { config, identity } = this;
+    const directory = this.engine === null ? config.journal.directory : null;
+    return ScriptShelf.open({
+      ...this.deps,
+      config: config.scripts,
+      upstream,
+      identity,
+      directory,
+    });
+  }
+
+  private busyChanged(episodeMs: number | null): void {
+    if (episodeMs !== null) this.observer.busyEpisodes.record(episodeMs, 1);
+    this.clients?.busyChanged();
+  }
+
   private async expectOutages(upstream: Upstream): Promise<void> {
     const { config, deps, observer, identity, identities } = this;
     this.probe = this.createProbe(upstream);
@@ -251,7 +348,10 @@ class RunningSidecar implements Sidecar {
       createStoreUpstream: (transport) => this.createStoreUpstream(transport),
       connect: (events) => upstream.openConnection(events),
       flush: () => this.outbox.flush(),
-      onModeChange: () => this.clients?.modeChanged(),
+      onModeChange: () => {
+        this.clients?.modeChanged();
+        this.chronicle.noteCondition();
+      },
     });
   }
 
@@ -271,8 +371,12 @@ class RunningSidecar implements Sidecar {
       isWatching: () => (this.outages?.breaker.state ?? 'closed') === 'closed',
       onResult: (problem) => {
         this.probeFailed = problem !== null;
-        if (problem === null) this.outages?.breaker.succeeded();
-        else this.outages?.health.upstreamFailed(problem);
+        if (problem === null) {
+          this.outages?.breaker.succeeded();
+          return;
+        }
+        this.observer.upstreamFailed(failureReason(problem));
+        this.outages?.health.upstreamFailed(problem);
       },
     });
   }
@@ -292,13 +396,44 @@ class RunningSidecar implements Sidecar {
       outage,
       control: { status: () => this.status(), outage: this.outages?.control() ?? null },
       password: config.requirepass === null ? null : Buffer.from(config.requirepass),
+      scripts: this.scripts,
+      busyWaitMs: config.busyWaitMs,
       upstreamTimeoutMs: config.upstreamTimeoutMs,
       newSession: () => new Session(this.identity, upstream.homeState, this.identities),
       isStranger: (identity: Identity) =>
         identity.credentials === null && upstream.refusesStrangers,
-      ...(this.engine === null ? PASS_EVERYTHING : REFUSE_WHAT_NEEDS_A_SERVER),
+      ...refusalsOf(config.commands, {
+        isEmbedded: this.engine !== null,
+        seesScripts: this.scripts !== null,
+      }),
     };
-    return new Clients({ clock: deps.clock, maxClients: config.maxClients, connection, context });
+    return new Clients({
+      clock: deps.clock,
+      maxClients: config.maxClients,
+      clientRate: config.clientRate,
+      connection,
+      context,
+    });
+  }
+
+  private createHandshakes(): Handshakes | null {
+    const { config, deps, observer } = this;
+    if (config.tls === null) return null;
+    const reasons = new Set<string>();
+    return new Handshakes({
+      material: config.tls,
+      clock: deps.clock,
+      deadlineMs: HANDSHAKE_TIMEOUT_MS,
+      maxPending: MAX_HANDSHAKES,
+      onClient: (socket) => this.clients!.accept(socket),
+      onFailed: (reason) => {
+        observer.handshakesFailed += 1;
+        // Anybody can cause it as often as they like.
+        if (reasons.has(reason)) return;
+        reasons.add(reason);
+        deps.logger.info('a TLS handshake failed; more of this kind are only counted', { reason });
+      },
+    });
   }
 
   private get embeddedBulkBytes(): number {
@@ -318,12 +453,18 @@ class RunningSidecar implements Sidecar {
       isReady: () => this.phase === 'ready',
       status: () => this.status(),
       metrics,
+      page: new StatusPage({
+        clock: this.deps.clock,
+        status: () => this.status(),
+        past: () => this.chronicle.past,
+      }),
     });
   }
 
   private gauges(): Gauges {
     const { upstream, clients, config } = this;
     return {
+      condition: this.condition,
       upstreamUp: this.isConnected,
       downstreamConnections: clients?.count ?? 0,
       downstreamConnectionsLimit: config.maxClients,
@@ -336,9 +477,13 @@ class RunningSidecar implements Sidecar {
       inFlightCommands: upstream?.commandsInFlight ?? 0,
       waitingCommands: upstream?.waitingCommands ?? 0,
       outage: this.outages?.gauges() ?? NEVER_AWAY_GAUGES,
+      scripts: this.scripts?.registry ?? NO_SCRIPTS,
+      isBusy: upstream?.busy.isBusy ?? false,
     };
   }
 }
+
+const NO_EPISODE = { episodeMs: null, commandsWaited: 0 };
 
 /** What the upstream and the outage store have in common. */
 type CommonOptions = Pick<
@@ -350,28 +495,11 @@ function backendOf(upstream: Upstream): Backend {
   return {
     pool: upstream.pool,
     silence: upstream.silence,
+    busy: upstream.busy,
     laneFor: (session) => upstream.lane(session.identity, session.state),
     identityOf: (session) => session.identity,
   };
 }
-
-type Refusal = Pick<ProxyContext, 'refusal' | 'filterPassing'>;
-
-const PASS_EVERYTHING: Refusal = { refusal: () => null, filterPassing: (passes) => passes };
-
-/** The embedded engine answers in the refused command's place, and so in its order, with the error that says why. */
-const REFUSE_WHAT_NEEDS_A_SERVER: Refusal = {
-  refusal(commandId, args) {
-    const subcommand = args[1]?.toString('latin1').toLowerCase() ?? null;
-    const settings = args.slice(2).map((argument) => argument.toString('latin1'));
-    const text = refusedInProcess(COMMANDS[commandId]!.name, subcommand, settings);
-    return text === null
-      ? null
-      : encodeCommand(['EVAL', 'return redis.error_reply(ARGV[1])', 0, text]);
-  },
-  filterPassing: (passes) =>
-    passes.map((passing, id) => (mayBeRefused(COMMANDS[id]!.name) ? 0 : passing)),
-};
 
 /** The engine that is the upstream, if it is embedded. */
 function upstreamEngine(config: Config, deps: SidecarDependencies): EmbeddedEngine | null {
@@ -403,6 +531,18 @@ function addressOf({ upstream, upstreamTls }: Config): SocketAddress {
       return upstream;
     case 'embedded':
       throw new Error('the embedded engine has no address');
+  }
+}
+
+/** What spans call the upstream. */
+function serverOf({ upstream }: Config): SpanOrigin['server'] {
+  switch (upstream.kind) {
+    case 'tcp':
+      return { address: upstream.host, port: upstream.port };
+    case 'unix':
+      return { address: upstream.path, port: null };
+    case 'embedded':
+      return null;
   }
 }
 

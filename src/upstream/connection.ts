@@ -16,14 +16,16 @@ import {
   type ConnectionState,
   type Identity,
 } from '../command/connection-state.js';
-import { ReplyProtocolError, type ErrorJudge } from '../resp/reply-framer.js';
+import { encodeCommand } from '../resp/encoder.js';
+import { INTEGER_TYPE, ReplyProtocolError, type ErrorJudge } from '../resp/reply-framer.js';
 import { Deadline, type DeadlineOptions } from './deadline.js';
 import type { FenceRegister, FenceTarget } from './fences.js';
 import { Gather } from './gather.js';
-import { Greeting, INTRODUCE, Introduction, StrangerRefused } from './greeting.js';
+import { Greeting, INTRODUCE, Introduction, StrangerRefused, UpstreamBusy } from './greeting.js';
 import { InFlight, PROMPT, SLOW, type InFlightEntry, type Patience } from './in-flight.js';
 import { Pairing, type UpstreamTraffic, type ConnectionKind } from './pairing.js';
 import type { ReplyReceiver, TunnelReceiver } from './receiver.js';
+import type { ReplyWatch } from './reply-watch.js';
 
 export { TimeoutError } from './deadline.js';
 export type { ConnectionKind, UpstreamTraffic } from './pairing.js';
@@ -32,6 +34,8 @@ export type { ConnectionKind, UpstreamTraffic } from './pairing.js';
 const JOIN_LIMIT_BYTES = 16 * 1024;
 /** A reply longer than this keeps its lane busy; see `isCongested`. */
 const LARGE_REPLY_BYTES = 256 * 1024;
+/** Before an upstream that was busy with a script is greeted again. */
+const GREET_AGAIN_MS = 100;
 export interface ConnectionOptions extends DeadlineOptions {
   readonly kind: ConnectionKind;
   readonly transport: Transport;
@@ -43,6 +47,10 @@ export interface ConnectionOptions extends DeadlineOptions {
   readonly fences?: FenceRegister | null;
   /** Which errors are shown to `ReplyReceiver.unserved` first. */
   readonly unserved?: ErrorJudge | null;
+  /** Sends a command of the sidecar's own over another connection; `answered` gets the reply, or null when none will come. */
+  readonly ask?: ((command: Buffer, answered: (reply: Buffer | null) => void) => void) | null;
+  /** Who sees some of the replies, for a log or a trace. */
+  readonly watch?: ReplyWatch | null;
 }
 
 export interface ConnectionEvents {
@@ -95,6 +103,8 @@ export class UpstreamConnection {
   private flushPlanned = false;
   private tickStart = 0;
   private slowHere = 0;
+  /** Since when the greeting is refused because a script runs. */
+  private keptOutSinceMs: number | null = null;
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -129,6 +139,7 @@ export class UpstreamConnection {
   }
   /** The upstream let us connect and is silent over something it was told: waiting longer makes sense. */
   get isSilencedByOthers(): boolean {
+    if (this.keptOutSinceMs !== null) return true;
     return this.inFlight.size > 0 && this.options.silence.isExplained;
   }
   /** How long a reply to a prompt command may take as things stand. */
@@ -181,6 +192,18 @@ export class UpstreamConnection {
     this.stream.resume();
   }
 
+  /**
+   * Has the upstream asked to answer what waits on this connection as if its time were over. False: nobody can ask.
+   * `answered`: whether the upstream knows what that means; it may have been asked too early.
+   */
+  callOff(answered: (isUnderstood: boolean) => void): boolean {
+    const { ask } = this.options;
+    if (this.target === null || ask === undefined || ask === null) return false;
+    const command = encodeCommand(['CLIENT', 'UNBLOCK', this.target.id]);
+    ask(command, (reply) => answered(reply?.[0] === INTEGER_TYPE));
+    return true;
+  }
+
   /** Abandons the connection; its receivers are not told. What they sent may still run: it is fenced. */
   abandon(): void {
     if (this.phase === 'lost') return;
@@ -211,6 +234,9 @@ export class UpstreamConnection {
       // Until its client has given a password, it stays as it is.
       if (problem instanceof StrangerRefused && this.identity.credentials === null)
         this.state = before;
+      // What was sent behind it has met the same script, and says so itself.
+      else if (problem instanceof UpstreamBusy)
+        this.options.clock.endOfTick(() => this.fail(problem));
       else if (problem !== null) this.fail(problem);
       else this.refusesStrangers = false;
     });
@@ -260,20 +286,22 @@ export class UpstreamConnection {
     if (auth !== null) commands.unshift(auth);
     const asksForId = fences !== undefined && fences !== null;
     const now = clock.now();
+    let busy: UpstreamBusy | null = null;
     if (commands.length > 0) {
       const greeting = new Greeting(commands.length, (problem) => {
         if (problem instanceof StrangerRefused && identity.credentials === null)
           this.refusesStrangers = true;
+        else if (problem instanceof UpstreamBusy) busy = problem;
         else if (problem !== null) return this.fail(problem);
         else this.state = state;
-        if (!asksForId) this.becomeReady();
+        if (!asksForId) this.greeted(busy);
       });
       this.inFlight.push(greeting, commands.length, now, PROMPT);
     }
     if (asksForId) {
       const introduction = new Introduction((target) => {
         this.target = target;
-        this.becomeReady();
+        this.greeted(busy);
       });
       this.inFlight.push(introduction, 1, now, PROMPT);
       commands.push(INTRODUCE);
@@ -283,8 +311,18 @@ export class UpstreamConnection {
     this.stream.write(Buffer.concat(commands));
   }
 
+  /** `busy`: not yet, for a script runs. */
+  private greeted(busy: UpstreamBusy | null): void {
+    if (busy === null) return this.becomeReady();
+    const { clock, slowTimeoutMs } = this.options;
+    this.keptOutSinceMs ??= clock.now();
+    if (clock.now() - this.keptOutSinceMs > slowTimeoutMs) this.fail(busy);
+    else clock.after(GREET_AGAIN_MS, () => this.greet());
+  }
+
   private becomeReady(): void {
     this.phase = 'ready';
+    this.keptOutSinceMs = null;
     this.deadline.lastProgressAt = this.readySinceMs = this.options.clock.now();
     this.events.onReady(this);
     this.planFlush();

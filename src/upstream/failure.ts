@@ -1,9 +1,17 @@
 /** Which losses of connections say that the upstream is failing, and how they are called. */
 import { TimeoutError } from './deadline.js';
-import { CredentialsRefused, GreetingRefused } from './greeting.js';
+import { CredentialsRefused, GreetingRefused, UpstreamBusy } from './greeting.js';
 
 /** The label `reason` of `respool_upstream_failures_total`. */
-export type FailureReason = 'refused' | 'reset' | 'timeout' | 'credentials' | 'closed' | 'other';
+export const FAILURE_REASONS = [
+  'refused',
+  'reset',
+  'timeout',
+  'credentials',
+  'closed',
+  'other',
+] as const;
+export type FailureReason = (typeof FAILURE_REASONS)[number];
 
 /** A connection that is gone. */
 export interface Loss {
@@ -19,10 +27,11 @@ export interface Loss {
 
 /**
  * A connection that cannot be made is a failure, and so is one that is lost with something on it. One lost idle is not,
- * nor is a refusal that concerns somebody's credentials or database: the upstream lives, and says what it thinks.
+ * nor is a refusal that concerns somebody's credentials or database, or is due to a script: the upstream lives, and says
+ * what it thinks.
  */
 export function isFailure({ cause, expectsClose, wasReady, wasBusy, isOwn }: Loss): boolean {
-  if (expectsClose) return false;
+  if (expectsClose || cause instanceof UpstreamBusy) return false;
   if (cause instanceof GreetingRefused && !concernsServer(cause))
     return cause.concerns === 'identity' && isOwn && !wasReady;
   return !wasReady || wasBusy;

@@ -21,6 +21,9 @@ export class GreetingRefused extends Error {
   }
 }
 
+/** It runs a script and refuses everybody: it will let us in when that is over. */
+export class UpstreamBusy extends GreetingRefused {}
+
 /** The upstream wants a password (NOAUTH): for a client that has yet to give one this is how it should be. */
 export class StrangerRefused extends GreetingRefused {}
 
@@ -91,10 +94,11 @@ function problemIn(replies: Buffer): Error | null {
 }
 
 const SERVER_WIDE =
-  /^(BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|ERR max number of clients)\b/;
+  /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|ERR max number of clients)\b/;
 
 function judge(message: string): Error | null {
   const text = `the upstream refused the connection: ${message}`;
+  if (message.startsWith('BUSY ')) return new UpstreamBusy(text, 'server');
   if (message.startsWith('NOAUTH')) return new StrangerRefused(text, 'identity');
   if (message.startsWith('WRONGPASS') || message.startsWith('ERR AUTH'))
     return new CredentialsRefused(text, 'identity');

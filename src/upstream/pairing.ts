@@ -7,8 +7,9 @@
  *
  * An error by which the server says that it cannot serve goes to `unserved` first, alone and whole.
  */
-import { ReplyFramer, type ErrorJudge } from '../resp/reply-framer.js';
-import { SLOW, type InFlight } from './in-flight.js';
+import { ERROR_TYPE, ReplyFramer, type ErrorJudge } from '../resp/reply-framer.js';
+import { BLOCKING, SLOW, type InFlight } from './in-flight.js';
+import type { ReplyWatch } from './reply-watch.js';
 
 /** An error is held back until its line has ended, up to this; Redis' own are much shorter. */
 const MAX_HELD_ERROR_BYTES = 4 * 1024;
@@ -30,11 +31,16 @@ export interface PairingOptions {
   readonly traffic: UpstreamTraffic;
   /** Which errors are shown to `ReplyReceiver.unserved` first. */
   readonly unserved?: ErrorJudge | null;
+  /** Who sees some of the replies, for a log or a trace. */
+  readonly watch?: ReplyWatch | null;
 }
 
 /** The connection that it is done for. */
 export interface Paired {
   readonly inFlight: InFlight;
+  readonly state: { readonly db: number };
+  /** What it says for itself at its beginning has been answered. */
+  readonly isReady: boolean;
   /** Commands that were written and not answered: what is gathered only can have no reply yet. */
   readonly awaitedReplies: number;
   readonly isLost: boolean;
@@ -51,12 +57,18 @@ export class Pairing {
   private readonly framer = new ReplyFramer();
   /** The beginning of an error line, of which no part has been delivered. */
   private heldError: Buffer | null = null;
+  private readonly watch: ReplyWatch | null;
+  /** The watch wants to see the next reply. */
+  private isWanted = false;
+  /** When the last reply came; kept for the watch. */
+  private repliedAt = -Infinity;
 
   constructor(
     private readonly options: PairingOptions,
     private readonly connection: Paired,
   ) {
     this.framer.stopBefore = options.unserved ?? null;
+    this.watch = options.watch ?? null;
   }
 
   /** A part of the first reply in flight has been delivered. */
@@ -80,8 +92,10 @@ export class Pairing {
       const awaited = connection.awaitedReplies;
       if (awaited <= 0) return connection.unasked(chunk, pos);
       const start = pos;
+      const replies = Math.min(inFlight.headCount(), awaited);
+      const limit = this.watch === null ? replies : this.unseen(this.watch, replies, now);
       try {
-        pos = framer.scan(chunk, pos, end, Math.min(inFlight.headCount(), awaited));
+        pos = framer.scan(chunk, pos, end, limit);
       } catch (problem) {
         return connection.fail(problem as Error);
       }
@@ -99,8 +113,50 @@ export class Pairing {
     now: number,
   ): void {
     const receiver = this.connection.inFlight.headReceiver();
-    if (completed > 0) this.complete(completed, now);
+    if (completed > 0) {
+      if (this.watch !== null) {
+        const isError = this.framer.frameType === ERROR_TYPE;
+        this.show(this.watch, completed, now, isError ? chunk.subarray(start, end) : null);
+      }
+      this.complete(completed, now);
+    }
     receiver.receive(chunk, start, end, completed);
+  }
+
+  /** How many of the first receiver's `replies` may be handed over together: one that is wanted goes alone. */
+  private unseen(watch: ReplyWatch, replies: number, now: number): number {
+    const unseen = this.connection.isReady ? watch.unseen(this.servedMs(now)) : replies;
+    this.isWanted = unseen <= 0;
+    return this.isWanted ? 1 : Math.min(replies, unseen);
+  }
+
+  /** How long the first command in flight has been the upstream's next on this connection. */
+  private servedMs(now: number): number {
+    const { inFlight } = this.connection;
+    if (inFlight.headPatience() === BLOCKING) return 0;
+    return now - Math.max(inFlight.headSentAt(), this.repliedAt);
+  }
+
+  /** Before `complete`: `count` replies have come. `taken`: the request of the only one, if somebody has taken it. */
+  private show(
+    watch: ReplyWatch,
+    count: number,
+    now: number,
+    error: Buffer | null,
+    taken?: Buffer | null,
+  ): void {
+    const { connection } = this;
+    if (!this.isWanted) watch.passed(count);
+    else
+      watch.saw({
+        kind: this.options.kind,
+        db: connection.state.db,
+        durationMs: now - connection.inFlight.headSentAt(),
+        servedMs: this.servedMs(now),
+        error,
+        request: taken === undefined ? connection.takeRequest() : taken,
+      });
+    this.repliedAt = now;
   }
 
   private complete(count: number, now: number): void {
@@ -121,6 +177,7 @@ export class Pairing {
     if (lineEnd > 0 && receiver.unserved !== undefined) {
       const request = this.connection.takeRequest();
       const frame = Buffer.from(chunk.subarray(pos, lineEnd));
+      if (this.watch !== null) this.show(this.watch, 1, now, frame, request);
       this.complete(1, now);
       if (!receiver.unserved(1, frame, request)) receiver.receive(chunk, pos, lineEnd, 1);
       return lineEnd;

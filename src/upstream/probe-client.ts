@@ -1,11 +1,15 @@
 /**
- * One connection of the probe's, made with ioredis, of which only the connecting and the decoding are used: it queues,
+ * One connection of the probe's, made with ioredis, of which only the pairing and the decoding are used: it queues,
  * retries, warns on the console and logs in as it likes, which is why all of that is switched off, the login is sent as
- * any other command, and no client's command ever touches it.
+ * any other command, and no client's command ever touches it. It also throws where nobody can catch it (a null reply that
+ * nobody asked for ended the process), so it sees only what `reply-guard` has let through.
  */
-import { Redis } from 'ioredis';
+import type { Socket } from 'node:net';
+import { AbstractConnector, Redis } from 'ioredis';
 import type { Identity } from '../command/connection-state.js';
-import type { SocketAddress } from './socket-transport.js';
+import { GuardedStream } from './guarded-stream.js';
+import { ReplyGuard } from './reply-guard.js';
+import { socketTransport, type SocketAddress } from './socket-transport.js';
 
 /** The text of an error reply without the minus; null when the reply is none. */
 export type ReplyText = string | null;
@@ -24,6 +28,7 @@ const GOODBYE_MS = 100;
 
 export class ProbeClient {
   private readonly redis: Redis;
+  private readonly guard = new ReplyGuard();
   private lastError: Error | null = null;
   private isGone = false;
 
@@ -33,7 +38,7 @@ export class ProbeClient {
     { credentials }: Identity,
     private readonly events: ProbeClientEvents,
   ) {
-    this.redis = newRedis(address);
+    this.redis = newRedis(() => new GuardedStream(socketTransport(address), this.guard));
     // ioredis says why in an event, and then only that the connection is closed.
     this.redis.on('error', (error: Error) => (this.lastError = error));
     this.redis.once('close', () => this.gone(new Error('the connection was closed')));
@@ -50,6 +55,7 @@ export class ProbeClient {
   send(name: string, ...args: (string | Buffer)[]): void {
     void this.connected.then(() => {
       if (this.isGone) return;
+      this.guard.expectReply();
       this.redis.call(name, ...args).then(
         (value: unknown) => this.replied(null, value),
         // Any other error is of the connection, which says itself why it ends.
@@ -75,10 +81,24 @@ export class ProbeClient {
   }
 }
 
-function newRedis(address: SocketAddress): Redis {
-  const base = {
+/** `open` is called once, when it connects. */
+function newRedis(open: () => GuardedStream): Redis {
+  class Connector extends AbstractConnector {
+    constructor() {
+      super(GOODBYE_MS);
+    }
+    override connect(): Promise<Socket> {
+      // All that it does with a socket, a guarded stream can.
+      const stream = open() as unknown as Socket;
+      this.stream = stream;
+      stream.once('error', (error) => (this.firstError = error));
+      return Promise.resolve(stream);
+    }
+  }
+  return new Redis({
+    Connector,
     lazyConnect: true,
-    protocol: 2 as const,
+    protocol: 2,
     // One attempt, made by us: no queue, no retries, no resends, no greeting, no timers of its own.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -87,21 +107,5 @@ function newRedis(address: SocketAddress): Redis {
     enableReadyCheck: false,
     disableClientInfo: true,
     connectTimeout: 0,
-    disconnectTimeout: GOODBYE_MS,
-  };
-  if (address.kind === 'unix') return new Redis({ ...base, path: address.path });
-  const { host, port, tls } = address;
-  if (tls === null) return new Redis({ ...base, host, port });
-  const { ca, cert, key, servername } = tls;
-  return new Redis({
-    ...base,
-    host,
-    port,
-    tls: {
-      ...(ca === null ? {} : { ca }),
-      ...(cert === null ? {} : { cert }),
-      ...(key === null ? {} : { key }),
-      ...(servername === null ? {} : { servername }),
-    },
   });
 }

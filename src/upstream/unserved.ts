@@ -14,6 +14,12 @@ export const CANNOT_SERVE: readonly string[] = [
   'MISCONF',
 ];
 
+/** Said by a server that runs a script, of whatever it was asked; EXECABORT is how EXEC says it. */
+export const BUSY_WORDS: readonly string[] = ['BUSY', 'EXECABORT'];
+
+/** Said of a script that the server does not know (any more). */
+export const NO_SCRIPT = 'NOSCRIPT';
+
 const SPACE = 32;
 const CR = 13;
 

@@ -6,7 +6,9 @@ import type { Transport } from '../base/byte-stream.js';
 import type { Clock, Timer } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import { FRESH_STATE, type ConnectionState, type Identity } from '../command/connection-state.js';
+import { encodeCommand } from '../resp/encoder.js';
 import type { ErrorJudge } from '../resp/reply-framer.js';
+import { Busy } from './busy.js';
 import {
   UpstreamConnection,
   type ConnectionEvents,
@@ -21,7 +23,9 @@ import type { Fences } from './fences.js';
 import { Knocking } from './knocking.js';
 import { LaneGroups, type LanePlace } from './lane-groups.js';
 import { Lane } from './lane.js';
+import { PROMPT } from './in-flight.js';
 import { Pool } from './pool.js';
+import type { ReplyWatch } from './reply-watch.js';
 import { Silence } from './silence.js';
 import { beginsWithOneOf, CANNOT_SERVE } from './unserved.js';
 
@@ -46,16 +50,21 @@ export interface UpstreamOptions {
   readonly isFenced?: boolean;
   /** First words of errors that `ReplyReceiver.unserved` is asked about. Default: `CANNOT_SERVE`. */
   readonly unservedWords?: readonly string[];
+  /** Who sees some of the replies that clients' commands get, for a log or a trace. */
+  readonly watch?: ReplyWatch | null;
   /** A connection could not be made, or was lost with something on it. */
   readonly onFailure: (reason: FailureReason, cause: Error) => void;
   /** Commands, or requests for a connection, have waited for `holdMs` and are about to be refused. May `suspend`. */
   readonly onHoldExpired?: (cause: Error) => void;
+  /** A script keeps the upstream from serving, or (with how long it took) does so no more. */
+  readonly onBusyChange?: (episodeMs: number | null) => void;
   /** Receivers may write now: all replies of a chunk have been handed over. False: the chunk is free. */
   readonly onDelivered: () => boolean | void;
 }
 
 /** Name under which the shared connections appear in the upstream's CLIENT LIST. */
 const LANE_NAME = 'respool';
+const PING = encodeCommand(['PING']);
 const SWEEP_MS = 1000;
 /** Between two connections of a lane, and of the pool, of which the first was made and lost. */
 const LANE_PERIOD_MS = 100;
@@ -66,6 +75,7 @@ const SAME_LOSS_MS = 20;
 export class Upstream {
   readonly pool: Pool;
   readonly silence: Silence;
+  readonly busy: Busy;
   private readonly lanes: LaneGroups;
   private readonly keeper: FenceKeeper;
   private readonly unserved: ErrorJudge;
@@ -79,6 +89,13 @@ export class Upstream {
   constructor(private readonly options: UpstreamOptions) {
     const { clock } = options;
     this.silence = new Silence(clock);
+    this.busy = new Busy({
+      clock,
+      random: options.random,
+      logger: options.logger,
+      ask: (answered) => this.ask(PING, answered),
+      onChange: (episodeMs) => options.onBusyChange?.(episodeMs),
+    });
     this.keeper = new FenceKeeper(clock, () => this.readyHomeLane);
     this.unserved = beginsWithOneOf(options.unservedWords ?? CANNOT_SERVE);
     this.pool = new Pool({
@@ -161,6 +178,7 @@ export class Upstream {
     for (const lane of this.lanes.all) lane.suspend(cause);
     this.pool.suspend(cause);
     this.keeper.fences.suspend();
+    this.busy.end();
     this.noteChange(cause);
   }
 
@@ -176,7 +194,7 @@ export class Upstream {
   /** A connection of the sidecar's own beside lanes and pool, also while suspended; it is the caller's to `abandon`. */
   openConnection(events: ConnectionEvents, state = FRESH_STATE): UpstreamConnection {
     const options = this.connectionOptions('pinned', this.options.identity, state);
-    return new UpstreamConnection(options, events);
+    return new UpstreamConnection({ ...options, watch: null }, events);
   }
 
   close(): void {
@@ -185,6 +203,22 @@ export class Upstream {
     this.keeper.close();
     this.pool.close();
     this.lanes.close();
+  }
+
+  /** A question of the sidecar's own; `answered` gets null when no reply will come. */
+  private ask(command: Buffer, answered: (reply: Buffer | null) => void): void {
+    const parts: Buffer[] = [];
+    const noReply = (): void => answered(null);
+    const receiver = {
+      receive(chunk: Buffer, start: number, end: number, completed: number): void {
+        parts.push(Buffer.from(chunk.subarray(start, end)));
+        if (completed > 0) answered(Buffer.concat(parts));
+      },
+      lose: noReply,
+      refuse: noReply,
+    };
+    const lane = this.lane(this.options.identity, this.homeState);
+    lane.send(receiver, command, 0, command.length, 1, PROMPT);
   }
 
   private newLane(identity: Identity, state: ConnectionState, place: LanePlace): Lane {
@@ -211,7 +245,7 @@ export class Upstream {
     identity: Identity,
     state: ConnectionState,
   ): ConnectionOptions {
-    const { transport, clock, traffic, timeoutMs, slowTimeoutMs, isFenced } = this.options;
+    const { transport, clock, traffic, timeoutMs, slowTimeoutMs, isFenced, watch } = this.options;
     const { silence, unserved } = this;
     // Under a client's own rights its connection is not asked for its id (I8), and so cannot be fenced.
     const isOwn = identity === this.options.identity;
@@ -227,7 +261,9 @@ export class Upstream {
       slowTimeoutMs,
       silence,
       fences,
+      ask: isOwn ? (command, answered) => this.ask(command, answered) : null,
       unserved,
+      watch: watch ?? null,
     };
   }
 

@@ -21,6 +21,8 @@ export interface SpawnRequest {
   env?: NodeJS.ProcessEnv;
   uid?: number;
   gid?: number;
+  /** Further pipes, from descriptor 3 on; `child.stdio` has them. */
+  morePipes?: number;
 }
 
 /** How `run` runs a program; `env` replaces the environment. */
@@ -60,11 +62,11 @@ export class ManagedProcess {
   #exitCode: number | null = null;
   readonly #exited: Promise<number>;
 
-  constructor({ file, args, cwd, env, uid, gid }: SpawnRequest) {
+  constructor({ file, args, cwd, env, uid, gid, morePipes = 0 }: SpawnRequest) {
     guard();
     this.child = spawn(file, args, {
       cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...Array<'pipe'>(morePipes).fill('pipe')],
       ...(env === undefined ? {} : { env }),
       ...(uid === undefined ? {} : { uid }),
       ...(gid === undefined ? {} : { gid }),

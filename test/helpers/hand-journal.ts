@@ -2,6 +2,7 @@
  * A journal whose disk is the test: what is appended stands in an array, and is durable, or lost, when the test says so.
  * What the desk and the condition of the whole see of a journal, for tests that are about them.
  */
+import { JournalProblem } from '../../src/journal/problem.js';
 import type { JournalRecord } from '../../src/journal/record.js';
 import { commandsIn } from './fake-transport.js';
 
@@ -32,9 +33,10 @@ export class HandJournal {
     });
   }
 
-  refusal(bytes: number): string | null {
+  refusal(bytes: number): JournalProblem | null {
     this.askedBytes = bytes;
-    return this.refusesBecause;
+    const { refusesBecause } = this;
+    return refusesBecause === null ? null : new JournalProblem('full', refusesBecause);
   }
 
   append(db: number, flags: number, commands: number, bytes: Buffer): number {

@@ -20,7 +20,7 @@ const taken = limit === 'descriptors' ? takeAll() : [];
 let refusal: string | null = null;
 for (let tick = 0; tick < 200 && refusal === null; tick += 1) {
   for (let n = 0; n < 3; n += 1) {
-    refusal ??= it.journal.refusal(1_000);
+    refusal ??= it.journal.refusal(1_000)?.message ?? null;
     if (refusal === null) it.append(setCommand(`k${tick}-${n}`, 'x'.repeat(1_000)));
   }
   await it.allSettled();

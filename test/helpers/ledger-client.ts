@@ -166,6 +166,7 @@ export class LedgerClient {
   #answered(awaited: Awaited, frame: Buffer): void {
     this.#judgeTime(awaited, frame);
     const isError = frame[0] === 0x2d;
+    if (isError) this.load.ledger.erred(frame.toString('latin1', 0, 80));
     switch (awaited.role) {
       case 'write':
         this.#settle(awaited.n, frame, isError);

@@ -120,6 +120,9 @@ export class Ledger {
   };
   readonly #refusals = new Map<string, number>();
 
+  /** All error replies, those to reads and inside transactions included: their first words, and how often each came. */
+  readonly errors = new Map<string, number>();
+
   /** How many writes have each outcome now. */
   get counts(): Readonly<Record<Outcome, number>> {
     return this.#counts;
@@ -156,8 +159,14 @@ export class Ledger {
 
   /** A write was answered with this error. */
   refusedWith(error: string): void {
-    const text = error.replace(/\d+/g, 'n').slice(0, 80);
+    const text = wordsOf(error);
     this.#refusals.set(text, (this.#refusals.get(text) ?? 0) + 1);
+  }
+
+  /** A command of any kind was answered with this error. */
+  erred(error: string): void {
+    const text = wordsOf(error);
+    this.errors.set(text, (this.errors.get(text) ?? 0) + 1);
   }
 
   /** A client saw something that must not be. */
@@ -165,4 +174,9 @@ export class Ledger {
     this.sightings[what] += 1;
     if (this.sightings[what] <= 3) this.notes.push(`${what}: ${note}`);
   }
+}
+
+/** The beginning of an error, without what varies. */
+function wordsOf(error: string): string {
+  return error.replace(/\d+/g, 'n').slice(0, 80);
 }

@@ -1,11 +1,21 @@
 /** Statuses as a sidecar shows them, for the tests of what is made of them. */
-import type { SidecarStatus } from '../../src/proxy/status.js';
+import { NEVER_AWAY, NOT_BUSY, type SidecarStatus } from '../../src/proxy/status.js';
 
 /** In an outage: every field has a value that says something. */
 export const STATUS_IN_OUTAGE: SidecarStatus = {
   version: '1.2.3',
   uptimeSeconds: 7265.4,
   condition: 'outage',
+  conditionSinceSeconds: 61.5,
+  conditions: [
+    { to: 'healthy', time: '2026-11-21T08:00:00.000Z', cause: null, seconds: 3600 },
+    {
+      to: 'outage',
+      time: '2026-11-21T09:00:00.000Z',
+      cause: 'connect ECONNREFUSED 127.0.0.1:6379',
+      seconds: null,
+    },
+  ],
   upstream: { url: 'redis://:***@h:6379', connected: false, lanes: 0 },
   breaker: {
     state: 'open',
@@ -23,7 +33,17 @@ export const STATUS_IN_OUTAGE: SidecarStatus = {
     durable: true,
     maxBytes: 268_435_456,
   },
-  replay: { active: false, paused: false, replayed: 34, remaining: 1200 },
+  replay: {
+    active: false,
+    paused: false,
+    replayed: 34,
+    remaining: 1200,
+    done: 0,
+    perSecond: 0,
+    secondsToGo: null,
+  },
+  busy: NOT_BUSY,
+  commands: { total: 123_456, perSecond: 1234 },
   transitions: [
     {
       to: 'open',
@@ -39,6 +59,8 @@ export const STATUS_IN_OUTAGE: SidecarStatus = {
 export const STATUS_HEALTHY: SidecarStatus = {
   ...STATUS_IN_OUTAGE,
   condition: 'healthy',
+  conditionSinceSeconds: 7265,
+  conditions: [{ to: 'healthy', time: '2026-11-21T08:00:00.000Z', cause: null, seconds: null }],
   upstream: { url: 'redis://:***@h:6379', connected: true, lanes: 2 },
   breaker: {
     state: 'closed',
@@ -56,6 +78,6 @@ export const STATUS_HEALTHY: SidecarStatus = {
     durable: true,
     maxBytes: 268_435_456,
   },
-  replay: { active: false, paused: false, replayed: 0, remaining: 0 },
+  replay: NEVER_AWAY.replay,
   transitions: [],
 };

@@ -59,6 +59,9 @@ export class RecordingHandler implements ConnectionHandler {
     this.rest = rest;
     return !this.isBusy;
   }
+  chunkEnded(): void {}
+  overheard(): void {}
+
   inputEnded(): void {
     this.events.push('input ended');
   }

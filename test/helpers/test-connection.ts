@@ -17,6 +17,7 @@ import {
 import type { FenceRegister } from '../../src/upstream/fences.js';
 import { PROMPT, type Patience } from '../../src/upstream/in-flight.js';
 import type { ReplyReceiver } from '../../src/upstream/receiver.js';
+import type { ReplyWatch } from '../../src/upstream/reply-watch.js';
 import { Silence } from '../../src/upstream/silence.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeTransport, type FakeStream } from './fake-transport.js';
@@ -42,6 +43,8 @@ export interface TestConnectionOptions {
   transport?: FakeTransport;
   fences?: FenceRegister;
   unserved?: ErrorJudge;
+  ask?: NonNullable<ConnectionOptions['ask']>;
+  watch?: ReplyWatch;
 }
 
 /** Options of a connection over fakes, for what makes connections itself. */

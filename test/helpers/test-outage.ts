@@ -203,6 +203,9 @@ export class TestOutage implements OutageView {
       get silence() {
         return current().silence;
       },
+      get busy() {
+        return current().busy;
+      },
       laneFor: (session) => current().lane(nobody(), session.state),
       identityOf: nobody,
     };

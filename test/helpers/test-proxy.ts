@@ -9,7 +9,12 @@ import type { Backend } from '../../src/proxy/backend.js';
 import type { ProxyContext } from '../../src/proxy/context.js';
 import { Dispatcher } from '../../src/proxy/dispatcher.js';
 import { Observer } from '../../src/proxy/observer.js';
+import { ScriptLookup, type Scripts } from '../../src/proxy/script-lookup.js';
+import { withoutScripting } from '../../src/proxy/scripting.js';
+import { ScriptRegistry } from '../../src/script/registry.js';
 import { Session } from '../../src/session/session.js';
+import { PROMPT } from '../../src/upstream/in-flight.js';
+import { BUSY_WORDS, CANNOT_SERVE, NO_SCRIPT } from '../../src/upstream/unserved.js';
 import { Upstream } from '../../src/upstream/upstream.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeTransport, type FakeStream } from './fake-transport.js';
@@ -19,6 +24,7 @@ import { TestClient, turn } from './test-client.js';
 import { TestOutage } from './test-outage.js';
 
 export const HOLD_MS = 1000;
+export const BUSY_WAIT_MS = 10_000;
 /** A lane that was lost right after it was made is made again no sooner. */
 const REMADE_WITHIN_MS = 110;
 
@@ -28,6 +34,10 @@ export interface TestProxyOptions {
   credentials?: Identity['credentials'];
   /** Connections ask for their ids, and lost ones are killed before anything is said again. Default: false. */
   isFenced?: boolean;
+  /** Scripts pass as they come. Default: they are learned and healed. */
+  passesScripts?: boolean;
+  /** What is not passed on. Default: everything is. */
+  refusal?: ProxyContext['refusal'];
 }
 
 export class TestProxy {
@@ -42,8 +52,15 @@ export class TestProxy {
   readonly #dispatchers = new Set<Dispatcher>();
   readonly #isFenced: boolean;
   #lanes = 0;
+  readonly scripts: Scripts;
 
-  constructor({ password, credentials = null, isFenced = false }: TestProxyOptions = {}) {
+  constructor({
+    password,
+    credentials = null,
+    isFenced = false,
+    passesScripts = false,
+    refusal = () => null,
+  }: TestProxyOptions = {}) {
     this.#isFenced = isFenced;
     const { clock, transport, observer, outbox, identities } = this;
     const identity = identities.identityOf(credentials);
@@ -62,8 +79,20 @@ export class TestProxy {
       maxPinned: 10,
       isFenced,
       onFailure: () => undefined,
+      unservedWords: [...CANNOT_SERVE, ...BUSY_WORDS, NO_SCRIPT],
+      onBusyChange: () => this.#dispatchers.forEach((dispatcher) => dispatcher.busyChanged()),
       onDelivered: () => outbox.flush(),
     });
+    const registry = new ScriptRegistry({ maxBytes: 64 * 1024 });
+    const lookup = new ScriptLookup({
+      clock,
+      registry,
+      send: (receiver, command) =>
+        this.upstream
+          .lane(identity, this.upstream.homeState)
+          .send(receiver, command, 0, command.length, 1, PROMPT),
+    });
+    this.scripts = { registry, lookup };
     this.outage = new TestOutage({
       clock,
       outbox,
@@ -77,13 +106,15 @@ export class TestProxy {
       observer,
       upstream: this.#backend(),
       outage: this.outage,
+      scripts: passesScripts ? null : this.scripts,
+      busyWaitMs: BUSY_WAIT_MS,
       password: password === undefined ? null : Buffer.from(password),
       control: { status: () => STATUS_HEALTHY, outage: null },
       upstreamTimeoutMs: 2000,
       newSession: () => new Session(identity, this.upstream.homeState, identities),
       isStranger: (one) => one.credentials === null && this.upstream.refusesStrangers,
-      refusal: () => null,
-      filterPassing: (passes) => passes,
+      refusal,
+      filterPassing: passesScripts ? (passes) => passes : withoutScripting,
       lingers: () => undefined,
       left: (client) => this.#dispatchers.delete(client as Dispatcher),
     };
@@ -171,6 +202,7 @@ export class TestProxy {
     return {
       pool: upstream.pool,
       silence: upstream.silence,
+      busy: upstream.busy,
       laneFor: (session) => upstream.lane(session.identity, session.state),
       identityOf: (session) => session.identity,
     };

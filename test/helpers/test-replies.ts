@@ -31,10 +31,17 @@ export class TestReplies {
   readonly journal = this.outage.journal;
   readonly owner = new RecordingReceiver();
   readonly replies: BufferedReplies;
+  /** How often the store had no memory left. */
+  timesFull = 0;
 
   constructor() {
     const { desk } = this.outage;
-    this.replies = new BufferedReplies({ desk, wallMs: () => WALL_MS, owner: this.owner });
+    this.replies = new BufferedReplies({
+      desk,
+      wallMs: () => WALL_MS,
+      owner: this.owner,
+      onStoreFull: () => (this.timesFull += 1),
+    });
   }
 
   /** The client asks for reads (a number) and writes, in this order. */

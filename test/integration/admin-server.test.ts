@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { get, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { createAdminServer, type AdminServerOptions } from '../../src/metrics/admin-server.js';
-import { NEVER_AWAY, type SidecarStatus } from '../../src/proxy/status.js';
+import { systemClock } from '../../src/base/clock.js';
+import { StatusPage } from '../../src/metrics/status-page.js';
+import { STATUS_HEALTHY } from '../helpers/sample-status.js';
 
-const STATUS: SidecarStatus = {
-  version: '1.2.3',
-  uptimeSeconds: 1,
-  condition: 'healthy',
-  upstream: { url: 'embedded:', connected: true, lanes: 1 },
-  ...NEVER_AWAY,
-  clients: { connected: 0, pinned: 0 },
-};
+function newPage(): StatusPage {
+  const past = { points: [], conditions: STATUS_HEALTHY.conditions };
+  return new StatusPage({ clock: systemClock, status: () => STATUS_HEALTHY, past: () => past });
+}
 
 interface Answer {
   code: number;
@@ -31,8 +29,9 @@ async function startAdmin(
   const server = createAdminServer({
     address: { host: '127.0.0.1', port: 0 },
     isReady: () => true,
-    status: () => STATUS,
+    status: () => STATUS_HEALTHY,
     metrics: { contentType: 'text/x-metrics', exposition: () => Promise.resolve('a 1\n') },
+    page: newPage(),
     ...options,
   });
   await server.start();
@@ -64,7 +63,9 @@ test('each page answers with its type', async (t) => {
   assert.deepEqual(await type('/readyz?x'), [200, 'text/plain; charset=utf-8', 'no-store']);
   assert.deepEqual(await type('/metrics'), [200, 'text/x-metrics', 'no-store']);
   assert.deepEqual(await type('/status'), [200, 'application/json', 'no-store']);
-  assert.deepEqual(JSON.parse((await ask('/status')).body), STATUS);
+  const { body } = await ask('/status');
+  assert.deepEqual(JSON.parse(body), STATUS_HEALTHY);
+  assert.equal(body.match(/"condition": /g)?.length, 1, 'scripts look for it with grep');
   assert.equal((await ask('/metrics')).body, 'a 1\n');
 });
 
@@ -97,6 +98,44 @@ test('a page that fails is a 500 and the server goes on', async (t) => {
   assert.deepEqual([code, body], [500, 'no status\n']);
   assert.equal((await ask('/metrics')).code, 500);
   assert.equal((await ask('/livez')).code, 200);
+});
+
+test('the page comes with a policy, and its events as a stream that ends with the server', async (t) => {
+  const { ask, port } = await startAdmin(t);
+  const { headers, body } = await ask('/');
+  assert.match(
+    String(headers['content-security-policy']),
+    /^default-src 'none'; script-src 'sha256-/,
+  );
+  assert.equal(headers['x-content-type-options'], 'nosniff');
+  assert.match(body, /<h1>All well<\/h1>/);
+
+  const stream = get({ host: '127.0.0.1', port, path: '/events', agent: false });
+  const [response] = (await once(stream, 'response')) as [IncomingMessage];
+  assert.equal(response.headers['content-type'], 'text/event-stream');
+  const [first] = (await once(response, 'data')) as [Buffer];
+  assert.match(
+    first.toString(),
+    /^retry: \d+\n\nevent: now\ndata: \{.*\}\n\nevent: hour\ndata: ".*"\n\n$/,
+  );
+  response.on('error', () => undefined);
+  stream.destroy();
+});
+
+test('I6: too many streams are told so, and everybody else is served', async (t) => {
+  const { ask, port } = await startAdmin(t);
+  const open = async (): Promise<number> => {
+    const stream = get({ host: '127.0.0.1', port, path: '/events', agent: false });
+    t.after(() => stream.destroy());
+    stream.on('error', () => undefined);
+    const [response] = (await once(stream, 'response')) as [IncomingMessage];
+    response.on('error', () => undefined).resume();
+    return response.statusCode ?? 0;
+  };
+  const codes = await Promise.all(Array.from({ length: 20 }, open));
+  assert.equal(codes.filter((code) => code === 200).length, 16);
+  assert.equal(codes.filter((code) => code === 503).length, 4);
+  assert.deepEqual([(await ask('/livez')).code, (await ask('/')).code], [200, 200]);
 });
 
 test('I6: connections beyond the limit and headers that are too long are turned away', async (t) => {

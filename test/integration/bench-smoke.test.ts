@@ -61,6 +61,17 @@ test('the embedded engine is compared with a redis-server', async () => {
   }
 });
 
+test('scripts are measured with the bytes that they cost, small and large, alone, pipelined and in MULTI', async () => {
+  const rows = await rowsOf('--only', 'scripts');
+  for (const size of ['200 bytes', '10 KB']) {
+    for (const way of ['one by one', 'pipelined, 16', 'MULTI of one', 'MULTI of four']) {
+      for (const target of ['direct', 'respool', 'respool, pass']) {
+        assertNumbers(rows.get(`${size}, ${way}, ${target}`), `${size}, ${way}, ${target}`);
+      }
+    }
+  }
+});
+
 test('what goes through in an outage is compared with a redis-server that waits for the same disk', async () => {
   const rows = await rowsOf('--only', 'outage-writes,outage-reads');
   const writers = ['AOF always', 'journal always', 'AOF everysec', 'journal everysec'];

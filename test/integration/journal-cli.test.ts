@@ -41,8 +41,9 @@ async function respool(
   };
   const host: CliHost = {
     ...{ argv: ['journal', ...argv], env: {}, stdout, stderr, clock: systemClock },
-    ...{ readFile: unused, sleep: unused, onStopSignal: unused, onReloadSignal: unused },
-    ...{ createSidecar: unused, dialUpstream: unused },
+    ...{ readFile: unused, readDirectory: unused, sleep: unused },
+    ...{ onStopSignal: unused, onReloadSignal: unused },
+    ...{ createSidecar: unused, dialUpstream: unused, lookAround: unused },
   };
   const exitCode = await runCli(host);
   return { exitCode, out: stdout.text, bytes: stdout.bytes, err: stderr.text };

@@ -38,6 +38,20 @@ for (const upstream of ['redis', 'embedded'] as const) {
   });
 }
 
+test('SIGTERM lets the command of a client finish that keeps its connection for its replies and messages', async (t) => {
+  const redis = await startRedis(t);
+  const sidecar = await startSidecar(t, { upstream: redis.url });
+  const tracking = await connectRaw(sidecar.port);
+  const script = await busyScript(tracking, BUSY_MS);
+  await tracking.ask('HELLO', 3);
+  assert.equal(await tracking.ask('CLIENT', 'TRACKING', 'ON'), '+OK\r\n');
+  tracking.send('EVAL', script, 0);
+  await tracking.expectSilence(50);
+  const exited = sidecar.stop('SIGTERM');
+  assert.equal(String(await tracking.readUntilClose()), ':1\r\n');
+  assert.equal(await exited, 0);
+});
+
 test('while it drains it says so: /readyz is 503, /livez stays 200', async (t) => {
   const redis = await startRedis(t);
   const sidecar = await startSidecar(t, { upstream: redis.url });

@@ -1,62 +1,135 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { status } from '../../src/cli/status.js';
 import { createAdminServer } from '../../src/metrics/admin-server.js';
-import { STATUS_IN_OUTAGE } from '../helpers/sample-status.js';
-import { freePorts } from '../helpers/ports.js';
+import { StatusPage } from '../../src/metrics/status-page.js';
+import type { SidecarStatus } from '../../src/proxy/status.js';
+import { FakeClock } from '../helpers/fake-clock.js';
+import { freePort } from '../helpers/ports.js';
+import { STATUS_HEALTHY, STATUS_IN_OUTAGE } from '../helpers/sample-status.js';
 
-/** What `status` printed, and a way to stop it as Ctrl-C does. */
-class Terminal {
+const NO_PAST = { points: [], conditions: [] };
+
+/** What `status` printed; each second passes at once and tells its number to `onSecond`. */
+class Console {
   out = '';
   err = '';
-  refreshes = 0;
+  env: Record<string, string> = {};
+  seconds = 0;
+  readonly clock = new FakeClock();
+  readonly stdout = {
+    isTTY: false,
+    write: (text: string | Uint8Array) => void (this.out += String(text)),
+  };
+  readonly stderr = {
+    isTTY: false,
+    write: (text: string | Uint8Array) => void (this.err += String(text)),
+  };
+  /** As Ctrl-C does it. */
   stop: (signal: string) => void = () => {};
-  readonly stdout = { isTTY: false, write: (text: string) => void (this.out += text) };
-  readonly stderr = { isTTY: false, write: (text: string) => void (this.err += text) };
   readonly onStopSignal = (handler: (signal: string) => void): void => void (this.stop = handler);
-  /** A second passes at once; the third one is interrupted. */
-  readonly sleep = (): Promise<void> => {
-    this.refreshes += 1;
-    if (this.refreshes === 3) this.stop('SIGINT');
-    return Promise.resolve();
+
+  constructor(private readonly onSecond: (second: number) => Promise<void> | void = () => {}) {}
+
+  readonly sleep = async (): Promise<void> => {
+    this.clock.advance(1000);
+    await this.onSecond((this.seconds += 1));
   };
 }
 
-test('status asks the admin server and prints what it says, once or again and again', async (t) => {
-  let asked = 0;
+/** An admin server that says `say()`; `t` stops it. */
+async function startAdmin(
+  t: TestContext,
+  say: () => SidecarStatus,
+  port = 0,
+): Promise<{ port: number; stop: () => Promise<void> }> {
   const server = createAdminServer({
-    address: { host: '127.0.0.1', port: 0 },
+    address: { host: '127.0.0.1', port },
     isReady: () => true,
-    status: () => ({
-      ...STATUS_IN_OUTAGE,
-      uptimeSeconds: (asked += 1),
-    }),
+    status: say,
     metrics: { contentType: 'x', exposition: () => Promise.resolve('') },
+    page: new StatusPage({ clock: new FakeClock(), status: say, past: () => NO_PAST }),
   });
   await server.start();
   t.after(() => server.stop());
-  const { port } = server.address();
+  return { port: server.address().port, stop: () => server.stop() };
+}
 
+function at(port: number): { kind: 'tcp'; host: string; port: number } {
+  return { kind: 'tcp', host: '127.0.0.1', port };
+}
+
+test('status asks the admin server and prints what it says', async (t) => {
+  const { port } = await startAdmin(t, () => STATUS_IN_OUTAGE);
+  const screen = new Console();
   // A server that listens on all addresses is asked on this machine's own.
-  const once = new Terminal();
-  assert.equal(await status(once, { kind: 'tcp', host: '0.0.0.0', port }, false), 0);
+  assert.equal(await status(screen, { kind: 'tcp', host: '0.0.0.0', port }, false), 0);
   assert.match(
-    once.out,
-    /^respool +1\.2\.3, outage, up 1s\nupstream +redis:\/\/:\*\*\*@h:6379, not connected/,
+    screen.out,
+    /^respool +1\.2\.3, outage, up 2 h 1 min\nupstream +redis:\/\/:\*\*\*@h:6379, not connected/,
   );
-
-  const watching = new Terminal();
-  assert.equal(await status(watching, { kind: 'tcp', host: '127.0.0.1', port }, true), 0);
-  assert.deepEqual(watching.out.match(/up \d+s/g), ['up 2s', 'up 3s', 'up 4s']);
 });
 
 test('status of a sidecar that is not there is one line and exit code 1', async () => {
-  const [port] = await freePorts(1);
-  const terminal = new Terminal();
-  assert.equal(await status(terminal, { kind: 'tcp', host: '127.0.0.1', port: port! }, false), 1);
-  assert.match(
-    terminal.err,
-    /^respool: no status from 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\n$/,
+  const screen = new Console();
+  assert.equal(await status(screen, at(await freePort()), false), 1);
+  assert.match(screen.err, /^respool: no status from 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\n$/);
+  assert.equal(screen.out, '');
+});
+
+test('watched without a terminal it is a line when something happens, and now and then while it lasts', async (t) => {
+  let now: SidecarStatus = STATUS_HEALTHY;
+  const { port, stop } = await startAdmin(t, () => now);
+  const screen = new Console(async (second) => {
+    if (second === 20) now = STATUS_IN_OUTAGE;
+    if (second === 45) await stop();
+    if (second === 48) await startAdmin(t, () => STATUS_HEALTHY, port);
+    if (second === 60) screen.stop('SIGINT');
+  });
+  assert.equal(await status(screen, at(port), true), 0);
+  const lines = screen.out.trimEnd().split('\n');
+  assert.deepEqual(
+    lines.map((line) => line.slice(25, 60).trimEnd()),
+    [
+      'healthy   All well: Redis answers, 1',
+      'outage    Redis is away for 1 min 1',
+      'outage    Redis is away for 1 min 1',
+      'outage    Redis is away for 1 min 1',
+      'gone      No word from the sidecar a',
+      'healthy   All well: Redis answers, 1',
+    ].map((line) => line.slice(0, 35).trimEnd()),
+    screen.out,
   );
-  assert.equal(terminal.out, '');
+  assert.match(lines[0]!, /^2026-01-01T00:00:01\.000Z /);
+  assert.doesNotMatch(screen.out, /\x1b/);
+});
+
+test('watched on a terminal it is drawn in place, and Ctrl-C gives the terminal back', async (t) => {
+  const { port, stop } = await startAdmin(t, () => STATUS_IN_OUTAGE);
+  const screen = new Console(async (second) => {
+    if (second === 2) await stop();
+    if (second === 4) screen.stop('SIGINT');
+  });
+  Object.assign(screen.stdout, { isTTY: true, size: { columns: 200, rows: 50 } });
+  assert.equal(await status(screen, at(port), true), 0);
+  const [before, ...pictures] = screen.out.split('\x1b[H');
+  assert.equal(before, '\x1b[?1049h\x1b[?25l');
+  assert.equal(pictures.length, 4);
+  assert.match(pictures[0]!, /^\x1b\[1;33m▲ Redis is away for 1 min 1 s; /);
+  assert.match(pictures[1]!, /▁|█/);
+  assert.match(
+    pictures[3]!,
+    /^\x1b\[1;31m✖ No word from the sidecar at 127\.0\.0\.1:\d+ for 1 s \(connect ECONNREFUSED/,
+  );
+  assert.match(pictures[3]!, /\x1b\[2m▲ Redis is away/, 'what it said last stays');
+  assert.match(screen.out, /\x1b\[\?25h\x1b\[\?1049l.*✖ No word[\s\S]*Redis is away[\s\S]*\n$/);
+});
+
+test('NO_COLOR means no colour', async (t) => {
+  const { port } = await startAdmin(t, () => STATUS_IN_OUTAGE);
+  const screen: Console = new Console(() => screen.stop('SIGINT'));
+  screen.env.NO_COLOR = '1';
+  Object.assign(screen.stdout, { isTTY: true });
+  assert.equal(await status(screen, at(port), true), 0);
+  assert.doesNotMatch(screen.out, /\x1b\[[\d;]*m/);
 });

@@ -16,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['session', 'script', 'breaker', 'upstream', 'embedded', 'journal', 'cache', 'downstream'],
   ['outage'],
   ['proxy'],
-  ['metrics', 'config'],
+  ['metrics', 'config', 'tracing'],
   ['sidecar'],
   ['cli'],
   ['main'],

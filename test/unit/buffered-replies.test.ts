@@ -175,3 +175,12 @@ test('E: what the journal has lost is refused, or has an unknown outcome when it
     assert.ok(test.replies.isEmpty && test.isIdle);
   }
 });
+
+test('a store without memory is a reason of its own why nothing is journaled', () => {
+  const test = new TestReplies();
+  test.ask(deposit('SET k v'));
+  test.say("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+  assert.equal(test.timesFull, 1);
+  assert.deepEqual(test.journal.contents, []);
+  assert.ok(test.isIdle);
+});

@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CliHost, Output, Startable } from '../../src/cli/host.js';
 import { runCli } from '../../src/cli/run.js';
-import { formatStatus } from '../../src/cli/status.js';
+import { formatStatus } from '../../src/cli/status-text.js';
 import { NEVER_AWAY } from '../../src/proxy/status.js';
 import { STATUS_HEALTHY, STATUS_IN_OUTAGE } from '../helpers/sample-status.js';
 import { systemClock } from '../../src/base/clock.js';
+import { GENEROUS, upstreamFacts } from '../helpers/sample-upstream.js';
 import type { OutageRules } from '../../src/command/rules.js';
 import { VERSION } from '../../src/base/version.js';
 import type { Config } from '../../src/config/config.js';
+import type { Surroundings } from '../../src/sidecar/surroundings.js';
 import { OPTION_NAMES, mayBeGivenIn, optionOf } from '../../src/config/options.js';
 
 /** Collects what a command prints. */
@@ -35,13 +37,18 @@ class Process implements CliHost {
     readonly argv: readonly string[],
     readonly env: Readonly<Record<string, string>> = {},
     readonly sidecar: Startable = runningFor({}),
-    readonly dialUpstream: CliHost['dialUpstream'] = () => Promise.resolve('PONG'),
+    readonly dialUpstream: CliHost['dialUpstream'] = () => Promise.resolve(upstreamFacts()),
   ) {}
+
+  readonly lookAround = (): Promise<Surroundings> => Promise.resolve(GENEROUS);
 
   readonly readFile = (path: string): string => {
     const text = this.files.get(path);
     if (text === undefined) throw new Error('ENOENT');
     return text;
+  };
+  readonly readDirectory = (): never => {
+    throw new Error('ENOENT');
   };
   readonly onReloadSignal = (handler: () => void): void => {
     this.reload = handler;
@@ -57,7 +64,8 @@ class Process implements CliHost {
 
 /** A sidecar that starts and drains when it is told how, and otherwise never does. */
 function runningFor(parts: Partial<Startable>): Startable {
-  return { start: never, drain: never, useRules: () => {}, ...parts };
+  const reloads = { useRules: () => {}, useCertificates: () => {}, reloadScripts: never };
+  return { start: never, drain: never, ...reloads, ...parts };
 }
 
 function never(): Promise<never> {
@@ -134,23 +142,44 @@ test('flags are read before and after the command, which is serve unless said', 
 
 test('check prints each option with its source, no secret, and what the upstream says', async () => {
   const argv = ['check', '--upstream', 'redis://u:secret@h', '--hold', '7s'];
-  const program = new Process(argv, { RESPOOL_REQUIREPASS: 'secret', RESPOOL_SCRIPTS: 'pass' });
+  const program = new Process(argv, { RESPOOL_REQUIREPASS: 'secret', RESPOOL_NEAR_CACHE: '1mb' });
   assert.equal(await runCli(program), 0);
   const { text } = program.stdout;
   assert.match(text, /^hold +7s +--hold$/m);
   assert.match(text, /^requirepass +\*\*\* +RESPOOL_REQUIREPASS$/m);
   assert.match(text, /^drain +10s +default$/m);
-  assert.match(text, /^scripts +pass +RESPOOL_SCRIPTS \(no effect yet\)$/m);
-  assert.match(text, /^warning: this version does not act on these options yet: scripts$/m);
-  assert.match(text, /^upstream redis:\/\/u:\*\*\*@h:6379 answers: PONG$/m);
+  assert.match(text, /^near-cache +1mb +RESPOOL_NEAR_CACHE \(no effect yet\)$/m);
+  assert.match(text, /^warning: this version does not act on these options yet: near-cache$/m);
+  assert.match(text, /^upstream redis:\/\/u:\*\*\*@h:6379 answers: Redis 7\.0\.15$/m);
+  assert.match(text, /^1 warning$/m);
   assert.doesNotMatch(text, /secret/);
 });
 
 test('check exits 1 when the upstream cannot be reached', async () => {
-  const refuse = (): Promise<string> => Promise.reject(new Error('connection refused'));
+  const refuse = (): Promise<never> => Promise.reject(new Error('connect ECONNREFUSED'));
   const program = new Process(['check'], {}, undefined, refuse);
   assert.equal(await runCli(program), 1);
-  assert.equal(program.stderr.text, 'upstream embedded: does not answer: connection refused\n');
+  assert.match(program.stdout.text, /^upstream embedded: does not answer$/m);
+  assert.match(
+    program.stdout.text,
+    /^error: The upstream cannot be used: connect ECONNREFUSED\.\n {2}→ Start it/m,
+  );
+  assert.match(program.stdout.text, /^1 error$/m);
+});
+
+test('check --json says the same to programs', async () => {
+  const argv = ['check', '--json', '--upstream', 'redis://u:secret@h', '--log-level', 'warn'];
+  const program = new Process(argv);
+  assert.equal(await runCli(program), 0);
+  assert.doesNotMatch(program.stdout.text, /secret/);
+  const report = JSON.parse(program.stdout.text) as Record<string, unknown>;
+  assert.equal(report['upstream'], 'Redis 7.0.15');
+  assert.deepEqual(report['findings'], []);
+  const options = report['options'] as Record<string, unknown>[];
+  assert.deepEqual(
+    options.find(({ option }) => option === 'log-level'),
+    { option: 'log-level', value: 'warn', source: 'flag', where: '--log-level' },
+  );
 });
 
 test('a sidecar that cannot start is one line and exit code 1', async () => {
@@ -234,7 +263,7 @@ test('status without an admin address says so', async () => {
 test('status is a few lines for people', () => {
   assert.equal(
     formatStatus(STATUS_HEALTHY),
-    'respool   1.2.3, healthy, up 2h 1m\n' +
+    'respool   1.2.3, healthy, up 2 h 1 min\n' +
       'upstream  redis://:***@h:6379, connected, 2 lanes\n' +
       'breaker   closed\n' +
       'journal   empty, on disk\n' +
@@ -243,12 +272,12 @@ test('status is a few lines for people', () => {
   );
   assert.equal(
     formatStatus(STATUS_IN_OUTAGE),
-    'respool   1.2.3, outage, up 2h 1m\n' +
+    'respool   1.2.3, outage, up 2 h 1 min\n' +
       'upstream  redis://:***@h:6379, not connected, 0 lanes\n' +
-      'breaker   open, left closed 1m 1s ago, next probe in 2.3s, 5 failures, ' +
+      'breaker   open, left closed 1 min 1 s ago, next probe in 2.3 s, 5 failures, ' +
       'last cause: connect ECONNREFUSED 127.0.0.1:6379\n' +
-      'journal   1200 records waiting, 3.4 MB of 256.0 MB, the oldest 1m 0s old, 1 dead letter, on disk\n' +
-      'replay    idle, 1200 to go, 34 replayed since the start\n' +
+      'journal   1,200 records waiting, 3.4 MB of 256.0 MB, the oldest 1 min 0 s old, 1 dead letter, on disk\n' +
+      'replay    idle, 1,200 to go, 34 replayed since the start\n' +
       'clients   12 connected, 1 pinned\n',
   );
 });
@@ -261,13 +290,13 @@ test('status names what an operator did, and what a journal is not', () => {
     journal: { ...journal, records: 1, bytes: 100, durable: false, deadLetters: 0 },
     replay: { ...replay, paused: true },
   });
-  assert.match(held, /^breaker +open, left closed 1m 1s ago, held by an operator, 1 failure,/m);
+  assert.match(held, /^breaker +open, left closed 1 min 1 s ago, held by an operator, 1 failure,/m);
   assert.match(held, /^journal +1 record waiting, 100 B of .*, in memory, lost on exit$/m);
   assert.match(held, /^replay +paused by an operator, /m);
   const probing = { ...breaker, state: 'half-open', nextProbeInSeconds: 0 } as const;
   assert.match(
     formatStatus({ ...STATUS_IN_OUTAGE, breaker: probing }),
-    /^breaker +half-open, left closed 1m 1s ago, a probe is out,/m,
+    /^breaker +half-open, left closed 1 min 1 s ago, a probe is out,/m,
   );
   assert.match(formatStatus({ ...STATUS_HEALTHY, ...NEVER_AWAY }), /^journal +none$/m);
 });

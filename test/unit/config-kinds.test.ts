@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { formatAddress, isLocal, listenAddress, tcpAddress } from '../../src/config/addresses.js';
 import {
   choice,
+  commandNames,
   duration,
   integer,
   orWord,
@@ -92,6 +93,14 @@ test('a boolean is said in the usual ways', () => {
     false,
   ]);
   refusesAll(yesOrNo, ['', 'y', '2', 'constructor', 'toString']);
+});
+
+test('names of commands are separated by commas or spaces, in any letter case', () => {
+  assert.deepEqual(parseAll(commandNames, ['flushall', ' FLUSHALL,Config|Set  ft.drop, ']), [
+    ['flushall'],
+    ['flushall', 'config|set', 'ft.drop'],
+  ]);
+  refusesAll(commandNames, ['', ',', 'a b!', 'config|', '|set', 'a|b|c', 'x'.repeat(33), 'a\nb']);
 });
 
 test('texts and paths are one line', () => {

@@ -19,7 +19,12 @@ function inputsOf({ flags = {}, env = {}, files = {}, isTTY = false }: Given): C
     if (content === undefined) throw new Error('ENOENT: no such file');
     return content;
   };
-  return { flags, env, readFile, isTTY };
+  const readDirectory = (path: string): readonly string[] => {
+    const names = Object.keys(files).filter((file) => file.startsWith(`${path}/`));
+    if (names.length === 0) throw new Error('ENOTDIR: not a directory');
+    return names;
+  };
+  return { flags, env, readFile, readDirectory, isTTY };
 }
 
 function resolved(given: Given): Resolution & { ok: true } {
@@ -63,13 +68,21 @@ test('without anything given every option has its default', () => {
     },
     rulesPath: null,
     rules: new OutageRules([]),
+    scripts: { mode: 'heal', directory: null, maxBytes: 16 * 2 ** 20 },
+    busyWaitMs: 120_000,
     maxClients: 10_000,
     requirepass: null,
+    tls: null,
+    tlsPaths: { cert: null, key: null, ca: null },
+    commands: { deny: [], allow: null },
+    clientRate: null,
     clientOutputLimitBytes: 256 * 2 ** 20,
     maxBulkBytes: 512 * 2 ** 20,
     drainMs: 10_000,
     logLevel: 'info',
     logFormat: 'json',
+    commandLog: { slowMs: null, sample: null, showsKeys: false },
+    spans: null,
   });
   assert.deepEqual(warnings, []);
   assert.ok(settings.every(({ source }) => source === 'default'));
@@ -280,6 +293,11 @@ test('protected mode refuses to lend upstream credentials to other machines', ()
     { flags: { ...withPassword, 'protected-mode': ['no'] } },
   ];
   for (const given of accepted) resolved(given);
+  const encrypted = { ...withPassword, 'tls-cert': ['/c'], 'tls-key': ['/c'] };
+  const problems = (flags: Given['flags']): string =>
+    problemsOf({ flags: { ...encrypted, ...flags }, files: { '/c': PEM } }).join();
+  assert.match(problems({}), /protected-mode: /);
+  assert.doesNotMatch(problems({ 'tls-ca': ['/c'] }), /protected-mode: /);
 });
 
 test('upstreams of later versions are refused with a sentence', () => {
@@ -304,7 +322,19 @@ test('options that contradict each other are problems', () => {
     ],
     [
       { flags: { 'tls-key': ['/c'] }, files: { '/c': PEM } },
-      /^tls-key: this version cannot listen with TLS/,
+      /^tls-key: tls-cert is missing; allowed: both or neither/,
+    ],
+    [
+      { flags: { 'tls-ca': ['/c'] }, files: { '/c': PEM } },
+      /^tls-ca: tls-cert and tls-key are missing/,
+    ],
+    [
+      { flags: { 'tls-cert': ['/c'], 'tls-key': ['/c'] }, files: { '/c': PEM } },
+      /^tls-cert, tls-key: cannot be used: /,
+    ],
+    [
+      { flags: { 'deny-commands': ['flushall,CONFIG SET!'] } },
+      /^deny-commands: "flushall,CONFIG SET!" from --deny-commands is not allowed; allowed: names of commands/,
     ],
     [
       { flags: { upstream: ['redis://h'], 'upstream-tls-ca': ['/c'] }, files: { '/c': PEM } },
@@ -316,6 +346,10 @@ test('options that contradict each other are problems', () => {
     ],
     [{ flags: { 'embedded-max-memory': ['3gb'] } }, /^embedded-max-memory: too large/],
     [{ flags: { rules: ['/nowhere'] } }, /^rules: "\/nowhere" cannot be read/],
+    [
+      { flags: { 'scripts-dir': ['/f'] }, files: { '/f': '' } },
+      /^scripts-dir: "\/f" cannot be read: ENOTDIR/,
+    ],
   ];
   for (const [given, expected] of cases) {
     const problems = problemsOf(given);
@@ -337,6 +371,19 @@ test('what contradicts nothing is accepted', () => {
   assert.equal(resolved({ flags: { admin: ['off'] } }).config.admin, null);
 });
 
+test('a listed command that nobody knows, and a burst without a rate, are worth a warning', () => {
+  const lists = { 'deny-commands': ['flushal ft.drop'], 'allow-commands': ['get config|get'] };
+  const { config, warnings } = resolved({ flags: { ...lists, 'client-burst': ['5'] } });
+  assert.deepEqual(config.commands, { deny: ['flushal', 'ft.drop'], allow: ['get', 'config|get'] });
+  assert.deepEqual(warnings, [
+    "deny-commands, allow-commands: flushal is not in the command table: a module's, or mistyped; did you mean flushall?",
+    "deny-commands, allow-commands: ft.drop is not in the command table: a module's, or mistyped",
+    'client-burst: without effect, because client-rate is unlimited',
+  ]);
+  const rate = resolved({ flags: { 'client-rate': ['100'] } }).config.clientRate;
+  assert.deepEqual(rate, { perSecond: 100, burst: 100 });
+});
+
 test('TLS files are read for the upstream', () => {
   const flags = {
     upstream: ['rediss://h'],
@@ -352,12 +399,22 @@ test('TLS files are read for the upstream', () => {
   assert.deepEqual(config.upstreamTls, expected);
 });
 
-test('one warning names the options that wait for a later version', () => {
+test('a warning names the options that wait for a later version', () => {
   const flags = { scripts: ['pass'], hold: ['2s'], 'busy-wait': ['0'] };
   const { warnings } = resolved({ flags, env: { RESPOOL_NEAR_CACHE: '1mb' } });
-  assert.deepEqual(warnings, [
-    'this version does not act on these options yet: busy-wait, scripts, near-cache',
-  ]);
+  assert.deepEqual(warnings, ['this version does not act on these options yet: near-cache']);
+});
+
+test('scripts may pass as they come, or be known from the start, and -BUSY may be passed on', () => {
+  const flags = {
+    scripts: ['pass'],
+    'scripts-dir': ['/lua'],
+    'scripts-max-bytes': ['64kb'],
+    'busy-wait': ['0'],
+  };
+  const { config } = resolved({ flags, files: { '/lua/a.lua': '' } });
+  assert.deepEqual(config.scripts, { mode: 'pass', directory: '/lua', maxBytes: 65_536 });
+  assert.equal(config.busyWaitMs, 0);
 });
 
 test('what deals with outages is warned about where the upstream cannot go away', () => {

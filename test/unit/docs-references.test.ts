@@ -7,7 +7,9 @@ import { projectFiles, projectRoot, readProjectFile } from '../helpers/project.j
 
 const PAGES = [
   ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
-  ...projectFiles('docs').map((file) => `docs/${file}`),
+  ...['docs', 'examples'].flatMap((folder) =>
+    projectFiles(folder).map((file) => `${folder}/${file}`),
+  ),
 ].filter((file) => file.endsWith('.md'));
 
 /** Text outside of code blocks: what stands in them is not prose. */

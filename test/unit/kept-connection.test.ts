@@ -270,6 +270,21 @@ test('who sends no more gets what was asked for and is hung up on then', async (
   assert.ok(kept.client.sawEnd);
 });
 
+test('it is busy while a reply is owed that will come', () => {
+  const kept = new TestKept();
+  const busy = (): boolean => kept.kept.isBusy;
+  assert.equal(busy(), false);
+  kept.say('none', 'INCR a');
+  kept.first.clock.endTick();
+  assert.equal(busy(), true);
+  kept.first.stream.say(':1');
+  assert.equal(busy(), true);
+  kept.first.stream.say('\r\n');
+  assert.equal(busy(), false);
+  kept.say('blocking', 'BLPOP a 0');
+  assert.equal(busy(), false);
+});
+
 test('what is not RESP passes untouched', async () => {
   const kept = new TestKept();
   kept.say('replicate', 'PSYNC ? -1');

@@ -7,6 +7,7 @@ import { METRICS } from '../../src/metrics/table.js';
 import { Observer, ROUTES } from '../../src/proxy/observer.js';
 
 const GAUGES: Gauges = {
+  condition: 'replaying',
   upstreamUp: true,
   downstreamConnections: 3,
   downstreamConnectionsLimit: 100,
@@ -19,6 +20,8 @@ const GAUGES: Gauges = {
   inFlightCommands: 8,
   waitingCommands: 9,
   outage: NEVER_AWAY_GAUGES,
+  scripts: { count: 30, bytes: 31 },
+  isBusy: false,
 };
 
 /** The sidecar's own lines of the exposition. */
@@ -87,6 +90,8 @@ test('gauges and counters are read when scraped', async () => {
   for (const expected of [
     'respool_build_info{version="1.2.3"} 1',
     'respool_upstream_up 1',
+    'respool_condition{condition="healthy"} 0',
+    'respool_condition{condition="replaying"} 1',
     'respool_upstream_failures_total{reason="refused"} 1',
     'respool_upstream_connections{kind="shared"} 2',
     'respool_upstream_connections{kind="pinned"} 5',
@@ -122,6 +127,7 @@ test('an outage is told: the breaker, the journal, its replay, and what clients 
     journalUsedBytes: 22,
     journalLimitBytes: 23,
     journalOldestSeconds: 24.5,
+    journalRecoveredRecords: 24,
     journalAppendedTotal: 25,
     replayedTotal: 26,
     renamedEntriesTotal: 27,
@@ -140,6 +146,7 @@ test('an outage is told: the breaker, the journal, its replay, and what clients 
     'journal_used_bytes 22',
     'journal_limit_bytes 23',
     'journal_oldest_seconds 24.5',
+    'journal_recovered_records 24',
     'journal_appended_total 25',
     'journal_refused_total{reason="disk-full"} 1',
     'journal_refused_total{reason="full"} 0',
@@ -156,6 +163,33 @@ test('an outage is told: the breaker, the journal, its replay, and what clients 
   ]) {
     assert.ok(lines.includes(`respool_${expected}`), expected);
   }
+});
+
+test('scripts are told: what is known of them, what was done for them, and what waited for one', async () => {
+  const observer = new Observer();
+  observer.scriptRewrites = 40;
+  observer.scriptHeals = 41;
+  observer.busyWaits = 42;
+  observer.busyEpisodes.record(20_000, 1);
+  observer.busyEpisodes.record(130_000, 1);
+  const lines = await scrape(observer, { ...GAUGES, isBusy: true });
+  for (const expected of [
+    'script_rewrites_total 40',
+    'script_heals_total 41',
+    'scripts_known 30',
+    'scripts_known_bytes 31',
+    'busy 1',
+    'busy_waits_total 42',
+    'busy_wait_seconds_bucket{le="10"} 0',
+    'busy_wait_seconds_bucket{le="20"} 1',
+    'busy_wait_seconds_bucket{le="120"} 1',
+    'busy_wait_seconds_bucket{le="+Inf"} 2',
+    'busy_wait_seconds_sum 150',
+    'busy_wait_seconds_count 2',
+  ]) {
+    assert.ok(lines.includes(`respool_${expected}`), expected);
+  }
+  assert.ok((await scrape(observer)).includes('respool_busy 0'));
 });
 
 test('the exposition describes every metric of the table, and the process', async () => {

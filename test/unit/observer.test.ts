@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMMAND_NAMES } from '../../src/command/table.js';
-import { DURATION_BOUNDS_SECONDS, Histogram, Observer, ROUTES } from '../../src/proxy/observer.js';
+import {
+  BUSY_BOUNDS_SECONDS,
+  DURATION_BOUNDS_SECONDS,
+  Histogram,
+  Observer,
+  ROUTES,
+} from '../../src/proxy/observer.js';
 import { Tally } from '../../src/proxy/tally.js';
 import { property } from '../helpers/fuzz.js';
 
 test('bounds of buckets rise, and each has a place for what is beyond it', () => {
-  const bounds = [...DURATION_BOUNDS_SECONDS];
-  assert.deepEqual(
-    bounds,
-    bounds.toSorted((a, b) => a - b),
-  );
-  assert.equal(new Histogram().buckets.length, bounds.length + 1);
+  for (const bounds of [DURATION_BOUNDS_SECONDS, BUSY_BOUNDS_SECONDS]) {
+    const rising = bounds.toSorted((a, b) => a - b);
+    assert.deepEqual([...bounds], rising);
+    assert.equal(new Histogram(bounds).buckets.length, bounds.length + 1);
+  }
 });
 
 test('a duration is counted in the first bucket that holds it, the bound included', () => {

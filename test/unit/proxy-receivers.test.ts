@@ -10,6 +10,8 @@ import { NeverSent } from '../../src/upstream/receiver.js';
 import { everySplit } from '../helpers/fuzz.js';
 import { encodeCommand } from '../helpers/raw-client.js';
 import { RecordingReceiver } from '../helpers/recording-receiver.js';
+import { commandsIn } from '../helpers/fake-transport.js';
+import { FenceRegister } from '../../src/upstream/fences.js';
 import { TestConnection } from '../helpers/test-connection.js';
 
 test('a confirmation sees the beginning of the reply before the owner hears that it is complete', () => {
@@ -124,13 +126,25 @@ test('errors of our own begin with their word and stay on one line', () => {
 
 /** BLPOP, sent on a connection. */
 class TestBlocked {
-  readonly test = new TestConnection().opened();
+  /** Takes what is asked about it, and gives it an answer. */
+  answer: (reply: Buffer | null) => void = () => assert.fail('nothing was asked');
+  readonly test: TestConnection;
   readonly owner = new RecordingReceiver();
   readonly notes: string[] = [];
   mayRepeat = true;
   readonly command: BlockedCommand;
 
   constructor(command: string, { resp = 2 }: Partial<BlockedOptions> = {}) {
+    const ask = (asked: Buffer, answered: (reply: Buffer | null) => void): void => {
+      this.notes.push(...commandsIn(asked));
+      this.answer = answered;
+    };
+    this.test = new TestConnection({
+      fences: new FenceRegister(() => undefined),
+      ask,
+    }).opened();
+    const told = 'id=7 addr=127.0.0.1:1234';
+    this.test.stream.say(`$${told.length}\r\n${told}\r\n`);
     const args = command.split(' ').map((word) => Buffer.from(word));
     this.command = BlockedCommand.from(args, {
       clock: this.test.clock,
@@ -139,6 +153,7 @@ class TestBlocked {
       resp,
       mayRepeat: () => this.mayRepeat,
       timedOut: (nil) => this.owner.receive(nil, 0, nil.length, 1),
+      calledOff: () => this.notes.push('called off'),
       ended: () => this.notes.push('ended'),
     })!;
     this.test.sendWith(BLOCKING, this.command, command);
@@ -229,4 +244,42 @@ test('a blocked command whose reply was cut in its middle cannot be had again', 
   test.stream.say('*2\r\n$1\r\nq');
   test.connection.fail(new Error('gone'));
   assert.deepEqual(owner.events, ['0: *2|$1|q', 'lost 1 in its middle']);
+});
+
+/** Two passes of a drain. */
+function calledOffTwice(blocked: TestBlocked): boolean[] {
+  return [blocked.command.callOff(), blocked.command.callOff()];
+}
+
+test("a blocked command is called off by asking the upstream, and its nil is not the client's", () => {
+  const blocked = new TestBlocked('BLPOP q 0');
+  assert.deepEqual(calledOffTwice(blocked), [true, true]);
+  assert.deepEqual(blocked.notes.splice(0), ['CLIENT UNBLOCK 7']);
+  // It had not begun to wait.
+  blocked.answer(Buffer.from(':0\r\n'));
+  assert.deepEqual(calledOffTwice(blocked), [true, true]);
+  assert.deepEqual(blocked.notes.splice(0), ['CLIENT UNBLOCK 7']);
+  blocked.answer(Buffer.from(':1\r\n'));
+  blocked.test.stream.say('*-1\r\n');
+  assert.deepEqual([blocked.owner.events, blocked.notes], [[], ['ended', 'called off']]);
+});
+
+test('what was popped for a blocked command before it was called off reaches the client', () => {
+  const blocked = new TestBlocked('BLPOP q 0');
+  blocked.command.callOff();
+  blocked.test.stream.say('*2\r\n$1\r\nq\r\n$1\r\nv\r\n');
+  assert.deepEqual(blocked.owner.events, ['1: *2|$1|q|$1|v|']);
+  assert.deepEqual(blocked.notes, ['CLIENT UNBLOCK 7', 'ended']);
+});
+
+test('a blocked command that the upstream will not answer now is not waited for', () => {
+  for (const reply of [Buffer.from('-NOPERM no\r\n'), null]) {
+    const blocked = new TestBlocked('BLPOP q 0');
+    assert.equal(blocked.command.callOff(), true);
+    blocked.answer(reply);
+    assert.equal(blocked.command.callOff(), false);
+  }
+  const lost = new TestBlocked('BLPOP q 0');
+  lost.test.connection.fail(new Error('gone'));
+  assert.deepEqual([lost.command.callOff(), lost.notes], [false, []]);
 });

@@ -8,6 +8,7 @@ import { encodeCommand } from '../helpers/raw-client.js';
 const CAUSE = new Error('gone');
 
 interface LossOptions {
+  isAdrift?: boolean;
   inTransaction?: boolean;
   ambiguity?: Ambiguity;
 }
@@ -41,11 +42,11 @@ function takeAll(recovery: Recovery): string[] {
 
 function judged(
   lost: readonly string[],
-  { inTransaction = false, ambiguity = 'repeat' }: LossOptions = {},
+  { inTransaction = false, isAdrift = false, ambiguity = 'repeat' }: LossOptions = {},
 ): Judged {
   const recovery = new Recovery();
   collect(recovery, lost, inTransaction);
-  const consequence = recovery.judge(ambiguity);
+  const consequence = recovery.judge(ambiguity, isAdrift);
   return { verdicts: takeAll(recovery), consequence };
 }
 
@@ -161,13 +162,13 @@ test('what was not kept is not said again, and its transaction cannot run withou
 test('what is lost again comes before what has not been said again yet', () => {
   const recovery = new Recovery();
   collect(recovery, ['GET a', 'GET b', 'GET c'], false);
-  recovery.judge('repeat');
+  recovery.judge('repeat', false);
   recovery.done();
   recovery.done();
   collect(recovery, ['GET a', 'GET b'], false);
   assert.equal(recovery.head, undefined, 'not before it has been judged');
   assert.ok(recovery.isActive);
-  recovery.judge('repeat');
+  recovery.judge('repeat', false);
   assert.deepEqual(takeAll(recovery), ['GET a: again', 'GET b: again', 'GET c: again']);
   assert.ok(!recovery.isActive);
 });
@@ -175,7 +176,7 @@ test('what is lost again comes before what has not been said again yet', () => {
 test('nothing is left when the client has gone', () => {
   const recovery = new Recovery();
   collect(recovery, ['GET a', 'SET b 1'], false);
-  recovery.judge('repeat');
+  recovery.judge('repeat', false);
   collect(recovery, ['GET c'], false);
   recovery.clear();
   assert.ok(!recovery.isActive);
@@ -253,4 +254,29 @@ test('wherever a pipeline is cut, a transaction is said again as a whole or not 
       assert.ok([0, block.length].includes(again), block.join());
     }
   });
+});
+
+test('I4: what was refused is said again, unless something newer may have run', () => {
+  const busy = Buffer.from('-BUSY\r\n');
+  const verdicts = (newer: string): string[] => {
+    const recovery = new Recovery();
+    recovery.collect(1, encodeCommand('RPUSH', 'l', '1'), false, false, CAUSE, busy);
+    collect(recovery, [newer], false);
+    recovery.judge('repeat', false);
+    return takeAll(recovery);
+  };
+  assert.deepEqual(verdicts('SET a 1'), ['RPUSH l 1: again', 'SET a 1: repeat']);
+  assert.deepEqual(verdicts('INCR n'), ['RPUSH l 1: refused', 'INCR n: unknown']);
+  assert.deepEqual(verdicts('-INCR n'), ['RPUSH l 1: again', 'INCR n: again']);
+});
+
+test('I5: an EXEC that was lost behind something refused has run nothing', () => {
+  const recovery = new Recovery();
+  recovery.collect(1, encodeCommand('INCR', 'n'), false, true, CAUSE, Buffer.from('-BUSY\r\n'));
+  collect(recovery, ['INCR m', 'EXEC', 'MULTI', 'EXEC'], true);
+  assert.equal(recovery.judge('repeat', true), 'ended');
+  assert.deepEqual(takeAll(recovery), [
+    ...['INCR n: refused', 'INCR m: refused', 'EXEC: refused'],
+    ...['MULTI: unknown', 'EXEC: unknown'],
+  ]);
 });

@@ -1,7 +1,7 @@
 /** The replayer over a scripted upstream: what a real one cannot be made to do on demand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Replayer } from '../../src/outage/replayer.js';
+import { Replayer } from '../../src/outage/replay/replayer.js';
 import { UpstreamConnection } from '../../src/upstream/connection.js';
 import { FenceRegister } from '../../src/upstream/fences.js';
 import { FakeClock } from '../helpers/fake-clock.js';
