@@ -6,6 +6,9 @@ import { markdownTable } from '../../src/base/markdown-table.js';
 import { ACCEPTED_DIFFERENCES } from './accepted-differences.js';
 import { ONLY_BY_HAND } from './only-by-hand.js';
 import { MASKS } from './masks.js';
+import { SCRIPT_DIFFERENCES } from './script-differences.js';
+import { SNIPPETS } from './script-runs.js';
+import { CORPUS } from './scripts/all.js';
 
 const INTRODUCTION = `# Compatibility
 
@@ -33,6 +36,18 @@ The command \`RESPOOL\` and the section \`# Respool\` of INFO, for operators. Er
 middle of a command. What else an outage changes is in [what-clients-notice.md](what-clients-notice.md).
 `;
 
+const SCRIPTS = `## Scripts on the embedded engine
+
+${SNIPPETS.size} Lua scripts (${Object.keys(CORPUS).join(', ')})
+run directly on Redis 7.0, through the sidecar, and on the embedded engine, in RESP2 and RESP3. The sidecar adds
+nothing. The embedded engine, a Valkey 9.1 as WebAssembly, gives the same bytes but for these:
+`;
+
+const LEFT_OUT = `Left out, because one of the two does not survive it: \`redis.acl_check_cmd\` ends the embedded engine, which begins
+again with no data; \`error(…)\` with a table that has no \`err\` ends Redis 7.0; and a pattern that recurses hundreds of
+thousands of times ends both.
+`;
+
 /** The whole text of docs/compatibility.md. */
 export function renderCompatibilityDoc(): string {
   return [
@@ -47,6 +62,17 @@ export function renderCompatibilityDoc(): string {
         reason,
       ]),
     ),
+    SCRIPTS,
+    markdownTable(
+      ['what', 'Redis', 'embedded', 'why'],
+      SCRIPT_DIFFERENCES.map(({ what, redis, embedded, reason }) => [
+        what,
+        redis,
+        embedded,
+        reason,
+      ]),
+    ),
+    LEFT_OUT,
     ADDED,
     '## Not compared\n',
     'Fields that depend on time, chance or the process, so that even two Redis differ; everything else in these\nreplies is compared, and errors always are.\n',
