@@ -227,12 +227,12 @@ test('the disk is full for a while: refused with the reason, all of it readable,
   await run.ticks(30);
   disk.fault = (call) => (call === 'write' ? { takes: 0 } : null);
   await run.tick();
-  assert.match(run.test.journal.refusal(1) ?? '', /^the journal's disk is full/);
+  assert.match(run.test.journal.refusal(1)?.message ?? '', /^the journal's disk is full/);
   assert.throws(() => run.test.append(setCommand('a')), /disk is full/);
   await run.assertKept('while it is full');
   run.clock.advance(20_000);
   await turns();
-  assert.match(run.test.journal.refusal(1) ?? '', /disk is full/);
+  assert.match(run.test.journal.refusal(1)?.message ?? '', /disk is full/);
   disk.fault = () => null;
   await run.assertWorks('there is room');
   assert.ok(run.test.log.some((line) => line.includes('takes writes again')));
@@ -247,7 +247,7 @@ test('a directory that is read-only, from the first segment on, is opened, read 
   later.fault = (call) => (call === 'create' ? { code: 'EROFS' } : null);
   const run = await new Run(later, random).open();
   assertLedger(before.test.ledger, run.test.readAll(), 'read-only');
-  assert.match(run.test.journal.refusal(1) ?? '', /disk is read-only/);
+  assert.match(run.test.journal.refusal(1)?.message ?? '', /disk is read-only/);
   run.test.journal.release(run.test.journal.settledSeq);
   assert.equal(run.test.journal.pendingRecords, 0);
   later.fault = () => null;
@@ -262,7 +262,7 @@ test('the directory is removed: refused, still readable, made again', async () =
   disk.removeDirectory();
   disk.fault = (call) => (call === 'prepare' ? { code: 'EACCES' } : null);
   await run.tick();
-  assert.match(run.test.journal.refusal(1) ?? '', /directory/);
+  assert.match(run.test.journal.refusal(1)?.message ?? '', /directory/);
   const kept = run.test.readAll();
   assertLedger(run.test.ledger, kept, 'removed');
   assert.equal(kept.length, run.test.withFate('acknowledged').length);
@@ -287,12 +287,12 @@ test('somebody else is in the directory that was removed: refused until it is fr
   await disk.prepare();
   const other = await disk.lock();
   await run.tick();
-  assert.match(run.test.journal.refusal(1) ?? '', /in use by another sidecar/);
+  assert.match(run.test.journal.refusal(1)?.message ?? '', /in use by another sidecar/);
   other.release();
   disk.put('segment-000000000009.journal', Buffer.alloc(10));
   run.clock.advance(5000);
   await turns();
-  assert.match(run.test.journal.refusal(1) ?? '', /holds another journal now/);
+  assert.match(run.test.journal.refusal(1)?.message ?? '', /holds another journal now/);
   await disk.remove('segment-000000000009.journal');
   await run.assertWorks('free');
 });

@@ -23,7 +23,7 @@ async function writeUntilRefused(it: TestJournal, perTick: number): Promise<stri
   while (it.ledger.length < 1_000) {
     for (let left = perTick; left > 0; left -= 1) {
       const reason = it.journal.refusal(VALUE.length);
-      if (reason !== null) return reason;
+      if (reason !== null) return reason.message;
       it.append(setCommand(`k${it.ledger.length}`, VALUE));
     }
     await it.allSettled();
