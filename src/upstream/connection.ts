@@ -82,6 +82,8 @@ export class UpstreamConnection {
   refusesStrangers = false;
   /** The upstream was asked to hang up: its doing so is no failure. */
   expectsClose = false;
+  /** The upstream had no time to say what it calls this connection: good for what cannot wait, and not to be kept. */
+  isNameless = false;
   /** When the greeting was over; null: it never was. */
   readySinceMs: number | null = null;
   /** Once it is lost: something was in flight then. */
@@ -299,8 +301,9 @@ export class UpstreamConnection {
       this.inFlight.push(greeting, commands.length, now, PROMPT);
     }
     if (asksForId) {
-      const introduction = new Introduction((target) => {
+      const introduction = new Introduction((target, isBusy) => {
         this.target = target;
+        this.isNameless = isBusy;
         this.greeted(busy);
       });
       this.inFlight.push(introduction, 1, now, PROMPT);

@@ -60,12 +60,14 @@ export const INTRODUCE = encodeCommand(['CLIENT', 'INFO']);
 export class Introduction implements ReplyReceiver {
   private bytes: Buffer[] = [];
 
-  /** `done` is called once; with null when the upstream does not tell (it is too old, or forbids to ask). */
-  constructor(private readonly done: (target: FenceTarget | null) => void) {}
+  /** `done` is called once; with null when the upstream does not tell: it is `busy`, too old, or forbids to ask. */
+  constructor(private readonly done: (target: FenceTarget | null, isBusy: boolean) => void) {}
 
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
     this.bytes.push(Buffer.from(chunk.subarray(start, end)));
-    if (completed > 0) this.done(targetIn(Buffer.concat(this.bytes).toString('latin1')));
+    if (completed === 0) return;
+    const reply = Buffer.concat(this.bytes).toString('latin1');
+    this.done(targetIn(reply), reply.startsWith('-BUSY '));
   }
 
   lose(): void {}

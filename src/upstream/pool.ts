@@ -122,6 +122,7 @@ export class Pool {
     if (connection.commandsInFlight > 0)
       throw new Error('I7: a connection with commands in flight was released');
     if (this.serveWaiter(connection)) return;
+    if (connection.isNameless) return connection.abandon();
     const connections = this.idle.get(connection.identity) ?? [];
     connections.push({ connection, since: this.options.clock.now() });
     this.idle.set(connection.identity, connections);
