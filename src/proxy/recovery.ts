@@ -47,22 +47,30 @@ export class Recovery {
   private lost: Lost[] = [];
   private beganInTransaction = false;
   private commands: Unanswered[] = [];
+  /** Those before it are done. */
+  private next = 0;
 
   get isActive(): boolean {
-    return this.lost.length > 0 || this.commands.length > 0;
+    return this.lost.length > 0 || this.next < this.commands.length;
   }
   /** The oldest; undefined when there is none, or it has not been judged. */
   get head(): Unanswered | undefined {
-    return this.lost.length > 0 ? undefined : this.commands[0];
+    return this.lost.length > 0 ? undefined : this.commands[this.next];
   }
 
   done(): void {
-    this.commands.shift();
+    this.next += 1;
+    if (this.next === this.commands.length) this.keep([]);
+  }
+
+  private keep(commands: Unanswered[]): void {
+    this.commands = commands;
+    this.next = 0;
   }
 
   clear(): void {
     this.lost = [];
-    this.commands = [];
+    this.keep([]);
   }
 
   /**
@@ -88,7 +96,7 @@ export class Recovery {
     const judge = new Judge(this.beganInTransaction, isAdrift, ambiguity);
     for (const lost of this.lost) judge.add(lost);
     judge.end();
-    this.commands = [...judge.commands, ...this.commands];
+    this.keep([...judge.commands, ...this.commands.slice(this.next)]);
     this.lost = [];
     return judge.consequence;
   }

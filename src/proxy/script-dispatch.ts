@@ -81,6 +81,8 @@ export class ScriptDispatch {
     });
     if (turn.kind === 'call' && host.isPlain && !host.isKept) return this.collect(turn.call);
     this.flush(true);
+    // Calls that were collected went ahead, and may have to be said again.
+    if (this.isAlone) return false;
     switch (turn.kind) {
       case 'later':
         return false;

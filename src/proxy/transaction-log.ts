@@ -14,6 +14,8 @@ export class TransactionLog {
   isOpen = false;
   private bytes = 0;
   private frames: Buffer[] = [];
+  /** Whether each of `frames` is one command. */
+  private areCut = true;
   private count = 0;
   private isGivenUp = false;
 
@@ -41,7 +43,9 @@ export class TransactionLog {
     this.count += count;
     this.bytes += end - start;
     if (this.bytes > MAX_BYTES) this.giveUp();
-    if (!this.isGivenUp) this.frames.push(Buffer.from(buffer.subarray(start, end)));
+    if (this.isGivenUp) return;
+    this.frames.push(Buffer.from(buffer.subarray(start, end)));
+    this.areCut &&= count === 1;
   }
 
   /** One more was said, piece by piece. */
@@ -57,15 +61,21 @@ export class TransactionLog {
 
   /** The command at `place`; null when it is none of these, or was not kept. */
   frameAt(place: number): Buffer | null {
-    const { requests } = this;
-    return requests === null ? null : (cutRequests(requests)[place - this.place] ?? null);
+    return this.isGivenUp ? null : (this.cut()[place - this.place] ?? null);
   }
 
   /** What stands at `place` and behind it will be said again. */
   cutAt(place: number): void {
     this.count = Math.max(0, place - this.place);
     if (this.isGivenUp) return;
-    this.frames = cutRequests(Buffer.concat(this.frames)).slice(0, this.count);
+    this.frames = this.cut().slice(0, this.count);
     this.bytes = this.frames.reduce((sum, frame) => sum + frame.length, 0);
+  }
+
+  /** Asked for each reply while refusals come: done once. */
+  private cut(): readonly Buffer[] {
+    if (!this.areCut) this.frames = cutRequests(Buffer.concat(this.frames));
+    this.areCut = true;
+    return this.frames;
   }
 }
