@@ -6,17 +6,37 @@
  *                 └── busy-wait is over ──► the refusals are the answers
  */
 import type { Timer } from '../base/clock.js';
+import type { SessionEffect } from '../command/table.js';
 import type { ProxyContext } from './context.js';
 import { consequenceOf, type Held } from './held-replies.js';
-import type { Consequence } from './recovery.js';
+import type { TransactionDispatch } from './transaction-dispatch.js';
 
 export interface BusyWaitHost {
   readonly isInTransaction: boolean;
   answerHere(reply: Buffer): boolean;
-  transactionLost(consequence: Consequence): void;
   /** What is to end the script may stand behind what waits for it. */
   beginsToWait(): void;
   goOn(): void;
+}
+
+/** A server answers these while a script runs, as do we. SCRIPT KILL is `urgent`. */
+const SERVED_WHEN_BUSY: ReadonlySet<SessionEffect> = new Set([
+  'urgent',
+  'auth',
+  'hello',
+  'quit',
+  'reset',
+  'hang-up',
+  'own',
+]);
+
+/** The command need not wait for the end of a script. */
+export function isServedWhenBusy(effect: SessionEffect, args: readonly Buffer[]): boolean {
+  return SERVED_WHEN_BUSY.has(effect) || isShutdown(args);
+}
+
+function isShutdown(args: readonly Buffer[]): boolean {
+  return args[0]!.toString('latin1').toLowerCase() === 'shutdown';
 }
 
 export class BusyWait {
@@ -27,6 +47,7 @@ export class BusyWait {
 
   constructor(
     private readonly host: BusyWaitHost,
+    private readonly transactions: TransactionDispatch,
     private readonly context: ProxyContext,
   ) {}
 
@@ -107,7 +128,7 @@ export class BusyWait {
       held ?? [],
       held !== null && wasInTransaction ? 'broken' : 'none',
     );
-    if (consequence !== 'none') host.transactionLost(consequence);
+    if (consequence !== 'none') this.transactions.lost(consequence);
     host.goOn();
   }
 }

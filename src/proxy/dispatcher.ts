@@ -10,29 +10,30 @@
  *      └─────────────SUBSCRIBE, MONITOR, TRACKING─────► kept (KeptConnection) until the client leaves
  *
  * What a lost connection leaves unanswered comes back (`lose`, `refuse`) and is done again before anything newer. In an
- * outage the same machinery works on the outage store; what is different then is in `outage-dispatch`.
+ * outage the same machinery works on the outage store. What most commands never meet is in files of its own, each of
+ * which sees of this class only what its `…Host` asks for (docs/architecture.md lists them).
  */
-import { changedLike, type Identity } from '../command/connection-state.js';
-import { effectOf, endsScripts, subcommand } from '../command/effect.js';
+import type { Identity } from '../command/connection-state.js';
+import { effectOf, endsScripts } from '../command/effect.js';
 import { COMMANDS, type SessionEffect } from '../command/table.js';
 import type { ClientConnection, ConnectionHandler } from '../downstream/connection.js';
 import { splitArguments } from '../resp/arguments.js';
-import { cutRequests } from '../resp/cut-requests.js';
 import { OK_REPLY, RESET_REPLY } from '../resp/encoder.js';
 import type { Session } from '../session/session.js';
 import type { UpstreamConnection, Unsent } from '../upstream/connection.js';
 import { BLOCKING, PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
-import { isBusyReply } from '../upstream/busy.js';
 import type { Pool } from '../upstream/pool.js';
 import { NeverSent, type ReplyReceiver } from '../upstream/receiver.js';
 import { Admission, patienceOf } from './admission.js';
 import type { Backend } from './backend.js';
-import { BlockedCommand } from './blocked-command.js';
+import { BlockedDispatch, type BlockedHost } from './blocked-dispatch.js';
+import { isServedWhenBusy } from './busy-wait.js';
 import { BufferedReplies, type Deposit } from './buffered-replies.js';
-import { ConfirmingReceiver, ReplacingReceiver } from './confirming-receiver.js';
+import { Confirmations, type ConfirmationsHost } from './confirmations.js';
+import { ReplacingReceiver } from './confirming-receiver.js';
 import type { ProxyContext, Refusal } from './context.js';
 import {
-  EXEC_ABORTED,
+  MAY_HAVE_RUN,
   NOAUTH,
   NOAUTH_EXEC,
   protocolError,
@@ -42,19 +43,19 @@ import {
 } from './errors.js';
 import { FlightWindow } from './flight-window.js';
 import { KeptConnection } from './kept-connection.js';
+import { LogIn, type LogInHost } from './log-in.js';
 import { OpenTransaction } from './open-transaction.js';
 import { OutageDispatch, type OutageHost } from './outage-dispatch.js';
 import type { OutageRoute } from './outage-route.js';
-import { answerOwn, asksForOurSection, withOurSection } from './own-answers.js';
+import { answerOwn, asksForOurSection } from './own-answers.js';
 import { PasswordGate } from './password-gate.js';
-import type { Consequence } from './recovery.js';
 import { countedAs, isSetting, route, type Position } from './route.js';
 import { isNoScript } from './script-lookup.js';
 import { ScriptDispatch, type ScriptHost } from './script-dispatch.js';
 import { isScriptCall, isScripting } from './scripting.js';
 import { SecondTry, type SecondTryHost } from './second-try.js';
 import type { Special } from './special.js';
-import type { TransactionLog } from './transaction-log.js';
+import { TransactionDispatch, type TransactionHost } from './transaction-dispatch.js';
 import { UrgentCommands, type UrgentHost } from './urgent-commands.js';
 import { UpstreamLink, type LinkOwner } from './upstream-link.js';
 
@@ -68,7 +69,6 @@ const NEEDS_NO_CONNECTION: ReadonlySet<OutageRoute> = new Set([
 /** A script with its arguments that is longer is passed on as it comes: not learned, and not healed. */
 const MAX_SCRIPT_BYTES = 4 * 1024 * 1024;
 const DISCARD_COMMAND = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
-const NIL_EXEC = { 2: Buffer.from('*-1\r\n'), 3: Buffer.from('_\r\n') } as const;
 
 /**
  * Redis notes how far replication had come after every command a connection runs, and WAIT waits for that. The client's
@@ -84,22 +84,33 @@ export class Dispatcher
     ConnectionHandler,
     ReplyReceiver,
     LinkOwner,
+    BlockedHost,
+    ConfirmationsHost,
+    LogInHost,
     OutageHost,
-    SecondTryHost,
     ScriptHost,
+    SecondTryHost,
+    TransactionHost,
     UrgentHost
 {
   session: Session;
   isGone = false;
   private readonly gate: PasswordGate;
+  /** Credentials, while the gate is closed or they are ours to judge. */
+  private readonly logIn: LogIn;
   private readonly admission: Admission;
   private readonly link: UpstreamLink;
   private kept: KeptConnection | null = null;
   private readonly window = new FlightWindow();
-  private blocked: BlockedCommand | null = null;
+  /** The command that waits for data. */
+  private readonly blocked: BlockedDispatch;
   /** What was not answered is said again here; nothing newer passes meanwhile. */
   private readonly secondTry: SecondTry;
   private readonly transaction = new OpenTransaction();
+  /** What becomes of it when its connection is lost, or a part of it refused. */
+  private readonly transactions: TransactionDispatch;
+  /** What replies change in the session. */
+  private readonly confirmations: Confirmations;
   /** Replies that wait for the journal. */
   private readonly buffered: BufferedReplies;
   private readonly inOutage: OutageDispatch;
@@ -113,7 +124,7 @@ export class Dispatcher
   /** Commands that have been passed on and not been answered. */
   outstanding = 0;
   /** Commands that were passed on and answered: the place of the oldest outstanding one. */
-  private answered = 0;
+  answered = 0;
   /** Why the connection that the command at hand asked for cannot be had. */
   private denial: Error | null = null;
   private isStreaming = false;
@@ -135,8 +146,12 @@ export class Dispatcher
     const wallMs = (): number => outage.wallMs();
     const onStoreFull = (): void => context.observer.journalRefused('store-full');
     this.buffered = new BufferedReplies({ desk: outage.desk, wallMs, owner: this, onStoreFull });
-    this.inOutage = new OutageDispatch(this, context);
-    this.secondTry = new SecondTry(this, context);
+    this.transactions = new TransactionDispatch(this.transaction, this, this.link, context);
+    this.confirmations = new Confirmations(this, this.link, this.transaction, context);
+    this.blocked = new BlockedDispatch(this, this.link, connection, context);
+    this.logIn = new LogIn(this.gate, this, this.link, this.confirmations, context);
+    this.inOutage = new OutageDispatch(this, this.transactions, this.blocked, this.logIn, context);
+    this.secondTry = new SecondTry(this, this.transactions, context);
     this.urgent = new UrgentCommands(this);
     this.scripts =
       context.scripts === null ? null : new ScriptDispatch(context.scripts, this, context.observer);
@@ -228,7 +243,7 @@ export class Dispatcher
       return true;
     }
     if (this.isInTransaction || this.transaction.log !== null) {
-      if (this.transaction.isAdrift && !this.tellAgain()) return false;
+      if (this.transaction.isAdrift && !this.transactions.tellAgain()) return false;
       return this.replaced(command, refusal.reply);
     }
     return this.answerHere(refusal.reply);
@@ -237,7 +252,7 @@ export class Dispatcher
   private commandThrough(command: Special): boolean {
     const { id: commandId, effect, args } = command;
     const { position } = this;
-    const decision = this.isOurPassword(effect, args)
+    const decision = this.logIn.isOurPassword(effect, args)
       ? 'unlock'
       : this.isAboutUs(command)
         ? 'answer'
@@ -312,12 +327,13 @@ export class Dispatcher
   }
 
   overheard(backlog: Buffer): void {
-    if (this.secondTry.waitsForScript && !this.transaction.isBegun) this.urgent.overheard(backlog);
+    const mayBeUrgent = this.gate.isOpen && !this.transaction.isBegun;
+    if (mayBeUrgent && this.secondTry.waitsForScript) this.urgent.overheard(backlog);
   }
 
   inputEnded(): void {
     this.isLeaving = true;
-    if (this.blocked !== null || this.isStreaming) this.connection.destroy();
+    if (this.blocked.command !== null || this.isStreaming) this.connection.destroy();
     else if (this.kept !== null) this.kept.inputEnded();
     else if (!this.isAwaiting) this.connection.finish(null);
   }
@@ -326,7 +342,7 @@ export class Dispatcher
     this.isGone = true;
     this.scripts?.clear();
     this.context.left(this);
-    this.blocked?.cancel();
+    this.blocked.command?.cancel();
     this.kept?.abandon();
     this.secondTry.clear();
     this.inOutage.forgetWait();
@@ -339,7 +355,7 @@ export class Dispatcher
   receive(chunk: Buffer, start: number, end: number, completed: number): void {
     if (this.isGone) return;
     if (this.secondTry.isWary && this.secondTry.keeps(chunk, start, end)) return;
-    if (this.isUntrue(chunk, start, end))
+    if (this.secondTry.isUntrue(chunk, start, end))
       this.connection.reply(MAY_HAVE_RUN, 0, MAY_HAVE_RUN.length);
     else this.connection.reply(chunk, start, end);
     this.outstanding -= completed;
@@ -397,15 +413,9 @@ export class Dispatcher
   }
 
   leaseArrived(lease: UpstreamConnection): void {
-    const { blocked } = this;
-    if (blocked?.isWaiting === true) {
+    if (this.blocked.isWaiting) {
       if (this.context.outage.mode !== 'through') return this.link.giveBack();
-      // What it asked for the first time must not be given to a connection that is gone.
-      this.context.outage.fences.whenClear(() => {
-        if (!blocked.isWaiting || this.link.lease !== lease) return;
-        blocked.sendAgain(lease);
-        this.context.observer.blockedResent += 1;
-      });
+      this.blocked.continueOn(lease);
     } else this.kept?.continueOn(lease);
     this.reposition();
     this.goOn();
@@ -431,7 +441,7 @@ export class Dispatcher
     if (this.isGone) return;
     this.transaction.connectionLost(this.session);
     this.reposition();
-    if (this.blocked?.isWaiting === true) this.reconnect();
+    if (this.blocked.isWaiting) this.reconnect();
     else if (this.outstanding === 0) this.settle();
   }
 
@@ -452,55 +462,13 @@ export class Dispatcher
 
   // ── what a lost connection, or a refusal, left ───────────────────────────────────────────────────
 
-  givenBack(count: number, areKept: boolean): void {
-    this.leaves(count);
-    this.transaction.rewindTo(this.answered + this.outstanding, areKept);
-  }
-
-  /** What is outstanding will be said again, or answered otherwise. */
-  private leaves(count: number): void {
+  leaves(count: number): void {
     this.outstanding -= count;
     if (this.outstanding === 0 && this.scripts !== null) this.scripts.isAlone = false;
   }
 
-  takenBack(count: number): void {
-    this.leaves(count);
-    if (this.transaction.rewindTo(this.answered, true)) this.rewound();
-  }
-
-  /** The transaction that was refused stands where the client has heard of it; its connection holds something else. */
-  private rewound(): void {
-    const { lease } = this.link;
-    const isOpen = this.transaction.log !== null;
-    this.session.transaction = isOpen ? 'open' : 'none';
-    if (lease === null || lease.isLost) return;
-    this.link.drop();
-    this.transaction.isAdrift = isOpen;
-  }
-
   requestInTransaction(ahead: number): Buffer | null {
-    const place = this.answered + ahead;
-    return this.transaction.logAt(place)?.frameAt(place) ?? null;
-  }
-  isInsideTransaction(ahead: number): boolean {
-    return this.transaction.logAt(this.answered + ahead) !== null;
-  }
-
-  execRefused(): void {
-    this.session.endTransaction();
-  }
-
-  get isAdrift(): boolean {
-    return this.transaction.isAdrift;
-  }
-  get isSpoiled(): boolean {
-    return this.transaction.isSpoiled;
-  }
-
-  transactionLost(consequence: Consequence): void {
-    this.transaction.forget();
-    this.session.endTransaction();
-    if (consequence === 'broken') this.session.transaction = 'broken';
+    return this.transactions.requestAt(ahead);
   }
 
   get isReachable(): boolean {
@@ -518,36 +486,6 @@ export class Dispatcher
     else this.connection.resume();
   }
 
-  /** Queues the open transaction again on another connection. False: not now. */
-  private tellAgain(): boolean {
-    const requests = this.transaction.log!.requests!;
-    const lease = this.borrow();
-    if (lease === null) return false;
-    if (lease instanceof Error) {
-      this.breakTransaction(false);
-      return true;
-    }
-    const count = cutRequests(requests).length;
-    this.transaction.toldAgain();
-    this.link.sendOnLease(this.whileTellingAgain(), requests, 0, requests.length, count, PROMPT);
-    this.reposition();
-    return true;
-  }
-
-  /** A script that runs again now refuses what is told again: EXEC will say so. */
-  private whileTellingAgain(): ReplyReceiver {
-    const { transaction, context } = this;
-    return {
-      ...SWALLOW,
-      unserved(_count, frame) {
-        if (!isBusyReply(frame)) return true;
-        transaction.isSpoiled = true;
-        context.upstream.busy.met();
-        return true;
-      },
-    };
-  }
-
   // ── from the register of clients ─────────────────────────────────────────────────────────────────
 
   get isPinned(): boolean {
@@ -559,8 +497,8 @@ export class Dispatcher
    * waiting for. To be called again until it has gone.
    */
   seeOff(): void {
-    const awaits = this.isAwaiting || this.link.isAsking;
-    const isBusy = this.kept?.isBusy ?? this.blocked?.callOff() ?? awaits;
+    const awaits = this.isAwaiting || this.link.isAsking || this.secondTry.waitsForScript;
+    const isBusy = this.kept?.isBusy ?? this.blocked.command?.callOff() ?? awaits;
     if (!isBusy) this.connection.finish(null);
   }
 
@@ -577,8 +515,8 @@ export class Dispatcher
   /** False: not now; the command comes again when what is outstanding has been answered. */
   perform(decision: OutageRoute, command: Special): boolean {
     if (this.transaction.isAdrift && !NEEDS_NO_CONNECTION.has(decision)) {
-      if (command.effect === 'discard') return this.abortTransaction('discard');
-      if (!this.tellAgain()) return false;
+      if (command.effect === 'discard') return this.transactions.abort('discard');
+      if (!this.transactions.tellAgain()) return false;
       // It could not be told again.
       if (this.session.transaction === 'broken') return this.perform('refuse', command);
     }
@@ -592,9 +530,9 @@ export class Dispatcher
       case 'leave':
         return this.leave(command);
       case 'abort':
-        return this.abortTransaction(command.effect);
+        return this.transactions.abort(command.effect);
       case 'unlock':
-        return this.unlock(command);
+        return this.logIn.unlock(command);
       case 'refuse':
         return this.answerHere(this.refusalOf(command.effect));
       case 'hang-up':
@@ -611,12 +549,6 @@ export class Dispatcher
     }
   }
 
-  /** The sidecar's own password is never the upstream's to judge, however often it is given. */
-  isOurPassword(effect: SessionEffect, args: readonly Buffer[]): boolean {
-    const isCredential = effect === 'auth' || effect === 'hello';
-    return isCredential && this.kept === null && this.gate.concerns(args);
-  }
-
   private refusalOf(effect: SessionEffect): Buffer {
     if (this.position !== 'locked') return QUEUE_LOST;
     return effect === 'exec' ? NOAUTH_EXEC : NOAUTH;
@@ -626,14 +558,14 @@ export class Dispatcher
     if (this.scripts !== null && isScripting(command.id)) return this.scripts.pass(command);
     const { id, frame, args } = command;
     if (this.kept !== null) return this.passKept(command);
-    const receiver = this.receiverOf(id, args);
+    const receiver = this.confirmations.ofPassing(id, args);
     this.sendAlong(frame, 0, frame.length, 1, patienceOf(id), receiver);
     return true;
   }
 
   passKept({ id, effect, frame, args }: Special): boolean {
     this.kept!.sendSpecial(effect, frame, args, this.patienceFor(effect, id));
-    if (isPause(id, args)) this.pauseSilence(args);
+    this.confirmations.unseen(id, args);
     return true;
   }
 
@@ -652,12 +584,6 @@ export class Dispatcher
     return isPlain && !isQueued && asksForOurSection(command);
   }
 
-  /** Who looks at the reply of a command that passes. */
-  private receiverOf(id: number, args: readonly Buffer[]): ReplyReceiver {
-    if (isPause(id, args)) return this.onceOk(() => this.pauseSilence(args));
-    return withOurSection(id, args, this.replyTo(1), this.context);
-  }
-
   private pin({ id, effect, frame, args }: Special): boolean {
     // A transaction goes on without waiting for its replies; a setting must know where it stands first.
     if (isSetting(effect) && this.outstanding > 0) return false;
@@ -671,12 +597,20 @@ export class Dispatcher
     if (effect === 'wait' && this.outstanding === 0 && this.session.isClean)
       this.link.sendOnLease(SWALLOW, PING, 0, PING.length, 1, PROMPT);
     if (effect === 'exec' && this.session.watchLost) return this.failExec(frame);
-    const receiver = this.receiverFor(effect, args);
-    this.outstanding += 1;
-    this.link.sendOnLease(receiver, frame, 0, frame.length, 1, this.patienceFor(effect, id));
-    if (receiver === this.blocked) this.blocked.sentOn(lease);
+    const receiver =
+      effect === 'blocking'
+        ? this.blocked.receiver(args)
+        : this.confirmations.ofPinned(effect, args);
+    this.sendOnLease(receiver, frame, this.patienceFor(effect, id));
+    if (effect === 'blocking') this.blocked.sent(receiver, lease);
     if (this.provesIdentity) this.reposition();
     return true;
+  }
+
+  /** Sends one command on the borrowed connection. */
+  sendOnLease(receiver: ReplyReceiver, frame: Buffer, patience: Patience): void {
+    this.outstanding += 1;
+    this.link.sendOnLease(receiver, frame, 0, frame.length, 1, patience);
   }
 
   private noteBoundary(effect: SessionEffect): void {
@@ -687,67 +621,6 @@ export class Dispatcher
     if (effect === 'blocking' || effect === 'wait') return BLOCKING;
     if (effect === 'multi') this.execIsSlow = false;
     return effect === 'exec' && this.execIsSlow ? SLOW : patienceOf(commandId);
-  }
-
-  private receiverFor(effect: SessionEffect, args: readonly Buffer[]): ReplyReceiver {
-    if (effect === 'urgent' && subcommand(args) === 'unpause')
-      return this.onceOk(() => this.context.upstream.silence.unpause());
-    if (effect === 'apart' || effect === 'wait' || effect === 'urgent') return this.replyTo(1);
-    if (effect !== 'blocking') return this.confirming(effect, args, this.replyTo(1));
-    if (this.outstanding > 0 || this.session.transaction !== 'none') return this.replyTo(1);
-    return this.block(args) ?? this;
-  }
-
-  /** Passes the reply on to `owner` and applies what it confirms. */
-  private confirming(
-    effect: SessionEffect,
-    args: readonly Buffer[],
-    owner: ReplyReceiver,
-  ): ReplyReceiver {
-    const told = effect === 'multi' ? this.transaction.awaitAnswer() : null;
-    return new ConfirmingReceiver(
-      owner,
-      (reply) => {
-        this.confirm(effect, args, reply);
-        told?.(this.isInTransaction);
-      },
-      (error) => this.unconfirmed(effect, error),
-    );
-  }
-
-  /** A command that waits for data, alone; null when it is none that can be said twice. */
-  private block(args: readonly Buffer[]): BlockedCommand | null {
-    this.blocked = BlockedCommand.from(args, {
-      clock: this.context.clock,
-      graceMs: this.context.upstreamTimeoutMs,
-      owner: this,
-      resp: this.session.state.resp,
-      timedOut: (nil) => {
-        this.connection.replyHere(nil);
-        this.outstanding -= 1;
-        if (this.outstanding === 0) this.settle();
-      },
-      mayRepeat: () => this.outstanding === 1 && this.mayRepeat,
-      calledOff: () => this.connection.finish(null),
-      ended: () => {
-        this.blocked = null;
-        this.link.stopAsking();
-        this.reposition();
-      },
-    });
-    return this.blocked;
-  }
-
-  private confirm(effect: SessionEffect, args: readonly Buffer[], reply: Buffer): void {
-    const before = this.session.state;
-    this.session.confirm(effect, args, reply);
-    const { lease } = this.link;
-    if (lease !== null && isSetting(effect)) {
-      lease.identity = this.link.backend.identityOf(this.session);
-      lease.state = changedLike(lease.state, before, this.session.state);
-      this.link.leaveLane();
-    }
-    this.reposition();
   }
 
   private keep({ id, effect, frame, args }: Special): boolean {
@@ -805,24 +678,6 @@ export class Dispatcher
     this.reposition();
   }
 
-  /** EXEC or DISCARD of a transaction whose connection was lost. */
-  private abortTransaction(effect: SessionEffect): boolean {
-    if (this.outstanding > 0) return false;
-    this.session.endTransaction();
-    this.transaction.forget();
-    this.reposition();
-    return this.answerHere(effect === 'exec' ? EXEC_ABORTED : OK_REPLY);
-  }
-
-  /** Nothing of the open transaction will run; its connection, which holds a part of it, is given up. */
-  breakTransaction(hasEnded: boolean): void {
-    this.link.drop();
-    this.transaction.forget();
-    if (hasEnded) this.session.endTransaction();
-    else this.session.transaction = 'broken';
-    this.reposition();
-  }
-
   sendDeposit({ id, effect, frame, args }: Special, deposit: Deposit): boolean {
     if (effect !== 'exec') {
       this.buffered.expectWrite(deposit);
@@ -830,11 +685,10 @@ export class Dispatcher
       return true;
     }
     this.buffered.expectWrite(deposit);
-    const receiver = this.confirming(effect, args, this.buffered);
+    const receiver = this.confirmations.of(effect, args, this.buffered);
     this.transaction.forget();
     this.noteBoundary(effect);
-    this.outstanding += 1;
-    this.link.sendOnLease(receiver, frame, 0, frame.length, 1, this.patienceFor(effect, id));
+    this.sendOnLease(receiver, frame, this.patienceFor(effect, id));
     return true;
   }
 
@@ -842,130 +696,29 @@ export class Dispatcher
     this.kept!.send(frame, 0, frame.length, 1, PROMPT);
   }
 
-  waitForUpstream({ args }: Special): boolean {
-    if (this.outstanding > 0) return false;
-    const blocked = this.block(args);
-    if (blocked === null) return this.answerHere(unavailableBecause(this.context.outage.reason()));
-    this.outstanding = 1;
-    blocked.waitForConnection();
-    this.reconnect();
-    this.reposition();
-    return true;
-  }
-
-  identified(): void {
-    this.gate.open();
-    this.link.leaveLane();
-    this.reposition();
-  }
-
-  get openTransaction(): TransactionLog | null {
-    return this.transaction.log;
-  }
-
   /** The WATCH was lost with its connection: nobody knows whether a key changed, so EXEC says that one did. */
   private failExec(frame: Buffer): boolean {
-    const nil = NIL_EXEC[this.session.state.resp];
-    const receiver = new ReplacingReceiver(
-      this.replyTo(1),
-      nil,
-      frame,
-      (reply) => this.confirm('discard', [], reply),
-      (error) => this.unconfirmed('discard', error),
-    );
-    this.outstanding += 1;
-    this.link.sendOnLease(receiver, DISCARD_COMMAND, 0, DISCARD_COMMAND.length, 1, PROMPT);
+    this.sendOnLease(this.confirmations.ofFailedExec(frame), DISCARD_COMMAND, PROMPT);
     return true;
   }
 
   /** No connection for it. */
   private denyPinned(effect: SessionEffect, error: Buffer): boolean {
-    this.unconfirmed(effect, error);
+    this.confirmations.lost(effect, error);
     return this.answerHere(error);
   }
 
-  /**
-   * Nobody will ever know what became of a command that changes the session; `error` is what its client is told. What it
-   * sent behind it must not run anywhere else than it believes: not outside the transaction, nor in another database.
-   */
-  private unconfirmed(effect: SessionEffect, error: Buffer | null): void {
-    if (effect === 'multi') this.session.transaction = 'broken';
-    if (effect === 'exec' || effect === 'discard') this.session.endTransaction();
-    if (effect === 'auth' || effect === 'hello' || effect === 'select') {
-      this.connection.finish(error);
-    }
-    this.reposition();
-  }
-
-  private unlock(command: Special): boolean {
-    if (this.outstanding > 0) return false;
-    const verdict = this.gate.check(command.args);
-    const isAccepted = verdict.kind === 'go-on' || (verdict.kind === 'reply' && verdict.isAccepted);
-    if (isAccepted && this.link.lease === null) {
-      // Whoever the client was before, with our password it acts as we do.
-      this.session.identity = this.context.newSession().identity;
-      this.link.leaveLane();
-    }
-    this.reposition();
-    switch (verdict.kind) {
-      case 'reply':
-        return this.answerHere(verdict.reply);
-      case 'go-on':
-        return this.pin({
-          ...command,
-          frame: verdict.rewritten,
-          args: splitArguments(verdict.rewritten),
-        });
-      case 'upstream':
-        return this.context.outage.mode === 'through'
-          ? this.askUpstreamToUnlock(command)
-          : this.inOutage.perform('log-in', command);
-    }
-  }
-
-  /** An ACL user's credentials are the upstream's to judge; its yes opens the gate too. */
-  private askUpstreamToUnlock({ effect, frame, args }: Special): boolean {
-    const lease = this.borrow();
-    if (lease === null) return false;
-    if (lease instanceof Error) return this.answerHere(unavailable(lease));
-    const before = this.session.identity;
-    const confirm = (reply: Buffer): void => {
-      this.confirm(effect, args, reply);
-      if (this.session.identity !== before) this.gate.open();
-      this.reposition();
-    };
-    const receiver = new ConfirmingReceiver(this.replyTo(1), confirm, () => undefined);
-    this.outstanding += 1;
-    this.link.sendOnLease(receiver, frame, 0, frame.length, 1, PROMPT);
-    return true;
+  hangUp(error: Buffer | null): void {
+    this.connection.finish(error);
   }
 
   /** Replies to a command here, or asks for it again when earlier ones are still to be answered. */
   answerHere(reply: Buffer): boolean {
     if (this.outstanding > 0) return false;
-    this.connection.replyHere(this.isUntrue(reply, 0, reply.length) ? MAY_HAVE_RUN : reply);
+    this.connection.replyHere(
+      this.secondTry.isUntrue(reply, 0, reply.length) ? MAY_HAVE_RUN : reply,
+    );
     return true;
-  }
-
-  /** The reply says that nothing was run, of what may have run when it was said for the first time. */
-  private isUntrue(chunk: Buffer, start: number, end: number): boolean {
-    if (!this.secondTry.isRepeating || !saysNothingRan(chunk, start, end)) return false;
-    this.context.observer.unknownOutcomes += 1;
-    return true;
-  }
-
-  /** CLIENT PAUSE makes the upstream silent for a stated time, on every connection. */
-  private pauseSilence(args: readonly Buffer[]): void {
-    const pauseMs = Number(args[2]?.toString('latin1'));
-    if (pauseMs > 0) this.context.upstream.silence.pauseFor(pauseMs);
-  }
-
-  /** Calls `done` when the reply is a yes (or a queued one): a client without the right to it changes nothing. */
-  private onceOk(done: () => void): ReplyReceiver {
-    const confirm = (reply: Buffer): void => {
-      if (reply[0] === 0x2b) done(); // '+'
-    };
-    return new ConfirmingReceiver(this.replyTo(1), confirm, () => undefined);
   }
 
   // ── where the client stands ──────────────────────────────────────────────────────────────────────
@@ -1027,8 +780,8 @@ export class Dispatcher
   }
 
   private get isHeldBack(): boolean {
-    const { secondTry, transaction, kept } = this;
-    const isBusy = this.context.upstream.busy.isBusy && kept === null;
+    const { secondTry, transaction } = this;
+    const { isBusy } = this.context.upstream.busy;
     const isCollecting = this.scripts?.isCollecting === true;
     const isAlone = this.isAloneWithScript || isCollecting;
     return secondTry.isActive || transaction.isAdrift || isAlone || isBusy;
@@ -1036,27 +789,21 @@ export class Dispatcher
 
   /** The client is waited for: what it sends stays where it is. */
   private get isHeldUp(): boolean {
-    const { secondTry, context, kept } = this;
+    const { secondTry, context } = this;
     if (secondTry.isActive || this.isAloneWithScript) return true;
-    const isBusy = context.outage.mode === 'through' && kept === null;
-    if (!isBusy || !secondTry.isWaitingForScript) return false;
+    const isThrough = context.outage.mode === 'through';
+    if (!isThrough || !this.gate.isOpen || !secondTry.isWaitingForScript) return false;
     secondTry.waitForScript();
     return true;
   }
 
   /** A script runs that keeps the upstream from serving this; `goOn` is called when it has ended. */
   private mustAwaitScript({ effect, args }: Special): boolean {
-    const isThrough = this.context.outage.mode === 'through' && this.kept === null;
+    const isThrough = this.context.outage.mode === 'through';
     if (!isThrough || !this.gate.isOpen || !this.secondTry.isWaitingForScript) return false;
-    if (SERVED_WHEN_BUSY.has(effect) || isShutdown(args)) return false;
+    if (isServedWhenBusy(effect, args)) return false;
     this.secondTry.waitForScript();
     return true;
-  }
-
-  /** What may have run may be said again, where that is harmless. */
-  private get mayRepeat(): boolean {
-    const { outage } = this.context;
-    return outage.ambiguity === 'repeat' && !outage.fences.isForbidden;
   }
 
   /** Where plain commands go as things stand; null: it depends on the command. */
@@ -1080,7 +827,7 @@ export class Dispatcher
 
   /** What the client has upstream was lost and is being made again; until then it cannot say anything. */
   private get isBetweenConnections(): boolean {
-    return this.blocked?.isWaiting === true || this.kept?.isBetweenConnections === true;
+    return this.blocked.isWaiting || this.kept?.isBetweenConnections === true;
   }
 
   /**
@@ -1114,7 +861,7 @@ export class Dispatcher
   }
 
   /** A connection of its own: now, not yet (null), or not at all. */
-  private borrow(urgently = false): UpstreamConnection | Error | null {
+  borrow(urgently = false): UpstreamConnection | Error | null {
     if (this.link.lease !== null) return this.link.lease;
     if (this.outstanding > 0) return null;
     const { denial } = this;
@@ -1126,18 +873,18 @@ export class Dispatcher
   }
 
   /** Asks for the connection on which what was lost is made again. */
-  private reconnect(): void {
+  reconnect(): void {
     const { outage, upstream } = this.context;
     const isAway = outage.mode !== 'through';
     // What is blocked waits until the upstream has everything that came before; a subscriber goes to the store.
-    if (isAway && this.blocked !== null) return;
+    if (isAway && this.blocked.command !== null) return;
     this.turnTo(isAway ? outage.store : upstream);
     const lease = this.link.borrow();
     if (lease !== null) this.leaseArrived(lease);
   }
 
   /** Everything has been answered: gives back what is not needed any more, and goes on with what had to wait. */
-  private settle(): void {
+  settle(): void {
     this.boundaryWasSent = false;
     this.scripts?.settled();
     const isClean = this.kept === null && !this.isStreaming && this.session.isClean;
@@ -1160,33 +907,6 @@ const BOUNDARIES: ReadonlySet<SessionEffect> = new Set(['multi', 'exec', 'discar
 
 /** What the client says here goes to the upstream. */
 const WITH_UPSTREAM: ReadonlySet<Position> = new Set(['shared', 'pinned', 'kept']);
-
-/** A server answers these while a script runs, as do we. SCRIPT KILL is `urgent`. */
-const SERVED_WHEN_BUSY: ReadonlySet<SessionEffect> = new Set([
-  'urgent',
-  'auth',
-  'hello',
-  'quit',
-  'reset',
-  'hang-up',
-  'own',
-]);
-
-function isShutdown(args: readonly Buffer[]): boolean {
-  return args[0]!.toString('latin1').toLowerCase() === 'shutdown';
-}
-
-function isPause(commandId: number, args: readonly Buffer[]): boolean {
-  return COMMANDS[commandId]!.name === 'client' && subcommand(args) === 'pause';
-}
-
-const NOTHING_RAN = '-UNAVAILABLE';
-const MAY_HAVE_RUN = unknownOutcome(new Error('and it could not be said again'));
-
-function saysNothingRan(chunk: Buffer, start: number, end: number): boolean {
-  const length = Math.min(end - start, NOTHING_RAN.length);
-  return chunk.toString('latin1', start, start + length) === NOTHING_RAN;
-}
 
 const QUEUE_LOST = unavailableBecause(
   'this transaction will not run: its connection was lost, or a command of it was refused',

@@ -20,6 +20,17 @@ export function unknownOutcome(cause: Error): Buffer {
   );
 }
 
+/** It may have run when it was said for the first time, and the second time nothing was. */
+export const MAY_HAVE_RUN = unknownOutcome(new Error('and it could not be said again'));
+
+const NOTHING_RAN = '-UNAVAILABLE';
+
+/** Whether the reply that begins at `start` is ours and says that nothing was run. */
+export function saysNothingRan(chunk: Buffer, start: number, end: number): boolean {
+  const length = Math.min(end - start, NOTHING_RAN.length);
+  return chunk.toString('latin1', start, start + length) === NOTHING_RAN;
+}
+
 /** What RESPOOL does is done with the sidecar's own rights. */
 export const NOT_PERMITTED = encodeError(
   "NOPERM this needs the sidecar's own user; RESPOOL STATUS and RESPOOL HELP are for everybody",

@@ -17,14 +17,16 @@ import type { Session } from '../session/session.js';
 import type { Timer } from '../base/clock.js';
 import type { Admission } from './admission.js';
 import type { Backend } from './backend.js';
+import type { BlockedDispatch } from './blocked-dispatch.js';
 import type { Deposit } from './buffered-replies.js';
 import type { ProxyContext } from './context.js';
 import { credentialsIn } from './credentials.js';
 import { sayingError, unavailableBecause } from './errors.js';
+import type { LogIn } from './log-in.js';
 import { PUBLISHING, routeInOutage, type OutageRoute } from './outage-route.js';
 import { isSetting, type Position } from './route.js';
 import type { Special } from './special.js';
-import type { TransactionLog } from './transaction-log.js';
+import type { TransactionDispatch } from './transaction-dispatch.js';
 
 /** What it asks of the dispatcher. */
 export interface OutageHost {
@@ -32,9 +34,6 @@ export interface OutageHost {
   readonly position: Position;
   readonly isInTransaction: boolean;
   readonly isAtBoundary: boolean;
-  /** The credentials are for the sidecar itself to judge. */
-  isOurPassword(effect: SessionEffect, args: readonly Buffer[]): boolean;
-  readonly openTransaction: TransactionLog | null;
   /** Sends to `backend` from now on. False: not now. */
   turnTo(backend: Backend): boolean;
   perform(decision: OutageRoute, command: Special): boolean;
@@ -43,12 +42,6 @@ export interface OutageHost {
   sendDeposit(command: Special, deposit: Deposit): boolean;
   /** Sends `frame` where the client keeps a connection. */
   sendKept(frame: Buffer): void;
-  /** Waits for data until the upstream is back or the command's own time is over; false when it cannot. */
-  waitForUpstream(command: Special): boolean;
-  /** Nothing of the open transaction will run; `hasEnded`: the client has said EXEC. */
-  breakTransaction(hasEnded: boolean): void;
-  /** The session's identity has changed. */
-  identified(): void;
   /** What had to wait may be tried again. */
   goOn(): void;
 }
@@ -74,6 +67,9 @@ export class OutageDispatch {
 
   constructor(
     private readonly host: OutageHost,
+    private readonly transactions: TransactionDispatch,
+    private readonly blocked: BlockedDispatch,
+    private readonly logIn: LogIn,
     private readonly context: ProxyContext,
   ) {}
 
@@ -108,7 +104,7 @@ export class OutageDispatch {
       case 'wait':
         return this.wait(command);
       case 'log-in':
-        return this.logIn(command);
+        return this.believe(command);
       case 'nobody':
         return this.host.answerHere(NOBODY_RECEIVED);
       default:
@@ -128,7 +124,7 @@ export class OutageDispatch {
     const { host } = this;
     const { outage } = this.context;
     const { isInTransaction, position } = host;
-    if (host.isOurPassword(effect, args)) return 'unlock';
+    if (this.logIn.isOurPassword(effect, args)) return 'unlock';
     const decision = routeInOutage(effect, outageClass, position, isInTransaction);
     if (UNMOVED.has(decision) || decision === 'log-in') return decision;
     // What an empty Redis would say of itself is no answer.
@@ -171,11 +167,12 @@ export class OutageDispatch {
   ): Backend | 'later' {
     const { outage, upstream } = this.context;
     const { host } = this;
-    if (decision === 'unavailable') return this.mayWait ? 'later' : outage.store;
+    const isWorthIt = this.mayWait && outage.endsSoon;
+    if (decision === 'unavailable') return isWorthIt ? 'later' : outage.store;
     const isPlainRead = decision === 'pass' && outageClass === 'read' && !host.isInTransaction;
     if (isPlainRead) {
       if (outage.isReadable(host.session.state.db, keysOf(id, args))) return upstream;
-      return this.mayWait ? 'later' : outage.store;
+      return isWorthIt ? 'later' : outage.store;
     }
     const isHeld = outage.mode === 'change-over' && (decision === 'buffer' || decision === 'pin');
     return isHeld && this.mayWait ? 'later' : outage.store;
@@ -229,7 +226,7 @@ export class OutageDispatch {
 
   private bufferTransaction(command: Special): boolean {
     const { host } = this;
-    const requests = host.openTransaction?.requests ?? null;
+    const requests = this.transactions.requests;
     // Too long to be kept, or begun with WATCH: nothing that the journal could take as one.
     if (requests === null) return this.refuse('exec');
     const { db } = host.session.state;
@@ -257,12 +254,12 @@ export class OutageDispatch {
   /** Only the real data could bring what it waits for; without a time of its own the answer is known at once. */
   private wait(command: Special): boolean {
     const { host } = this;
-    if (command.effect === 'blocking') return host.waitForUpstream(command);
+    if (command.effect === 'blocking') return this.blocked.waitForUpstream(command);
     return host.answerHere(NIL[host.session.state.resp]);
   }
 
   /** Believes only what the upstream has believed before. */
-  private logIn(command: Special): boolean {
+  private believe(command: Special): boolean {
     const { host } = this;
     const credentials = credentialsIn(command.args);
     if (credentials === null)
@@ -275,12 +272,12 @@ export class OutageDispatch {
       const taken = host.perform('pin', { ...command, frame: rest, args });
       if (!taken) return false;
       host.session.identity = identity;
-      host.identified();
+      this.logIn.identified();
       return true;
     }
     if (!host.answerHere(OK_REPLY)) return false;
     host.session.identity = identity;
-    host.identified();
+    this.logIn.identified();
     return true;
   }
 
@@ -293,7 +290,7 @@ export class OutageDispatch {
       return true;
     }
     const isAnswered = host.answerHere(error);
-    if (isAnswered && host.isInTransaction) host.breakTransaction(effect === 'exec');
+    if (isAnswered && host.isInTransaction) this.transactions.break(effect === 'exec');
     return isAnswered;
   }
 

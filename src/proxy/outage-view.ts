@@ -35,6 +35,8 @@ export interface OutageView {
   ownsRights(identity: Identity): boolean;
   /** The identity that the upstream has accepted these credentials for in this process's life, or null. */
   acceptedIdentity(user: string | null, password: string): Identity | null;
+  /** Replay may be over before a command has waited for as long as it may; not when it is paused, or long. */
+  readonly endsSoon: boolean;
   isReadable(db: number, keys: readonly Buffer[] | null): boolean;
   /** Calls `task` once, as soon as more has been replayed or the mode has changed; unless `neverMind` comes first. */
   whenMoved(task: () => void): void;

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.js';
 import { decodeFrame, ReplyError } from '../resp/decoder.js';
 import { encodeCommand, encodeError } from '../resp/encoder.js';
 import type { ScriptRegistry } from '../script/registry.js';
+import { isBusyReply, type BusyView } from '../upstream/busy.js';
 import type { ReplyReceiver } from '../upstream/receiver.js';
 
 /** What all clients share of scripts. */
@@ -15,12 +16,16 @@ export interface Scripts {
   readonly lookup: ScriptLookup;
 }
 
-/** `present`: the upstream has it, or nobody knows; `learned`: the registry has its source now. */
-export type LookupResult = 'learned' | 'present' | 'absent';
+/**
+ * `present`: the upstream has it, or will not tell; `learned`: the registry has its source now; `unanswered`: the
+ * connection was lost, ask again.
+ */
+export type LookupResult = 'learned' | 'present' | 'absent' | 'unanswered';
 
 export interface LookupOptions {
   readonly clock: Clock;
   readonly registry: ScriptRegistry;
+  readonly busy: BusyView;
   /** Sends one command of the sidecar's own. */
   readonly send: (receiver: ReplyReceiver, command: Buffer) => void;
 }
@@ -68,6 +73,7 @@ export class ScriptLookup {
         this.noScript = encodeError(reply.message);
         return done('absent');
       }
+      if (reply === LOST) return done('unanswered');
       if (isUnknownSubcommand(reply)) this.showUnknownSinceMs = this.options.clock.now();
       this.askWhether(sha, done);
     });
@@ -83,26 +89,34 @@ export class ScriptLookup {
 
   private askWhether(sha: Buffer, done: (result: LookupResult) => void): void {
     this.send(['SCRIPT', 'EXISTS', sha], (reply) => {
+      if (reply === LOST) return done('unanswered');
       const isAbsent = Array.isArray(reply) && Number(reply[0]) === 0;
       done(isAbsent ? 'absent' : 'present');
     });
   }
 
-  /** `answered` is called once; with null when no reply comes. */
+  /** `answered` is called once; with LOST when no reply comes. Waits for the end of a script. */
   private send(command: readonly (string | Buffer)[], answered: (reply: unknown) => void): void {
+    const { busy } = this.options;
     const parts: Buffer[] = [];
     const receiver: ReplyReceiver = {
-      receive(chunk, start, end, completed) {
+      receive: (chunk, start, end, completed) => {
         parts.push(Buffer.from(chunk.subarray(start, end)));
-        if (completed > 0) answered(decodeFrame(Buffer.concat(parts)));
+        if (completed === 0) return;
+        const frame = Buffer.concat(parts);
+        if (!isBusyReply(frame)) return answered(decodeFrame(frame));
+        busy.met();
+        busy.whenOver(() => this.send(command, answered));
       },
-      lose: () => answered(null),
-      refuse: () => answered(null),
+      lose: () => answered(LOST),
+      refuse: () => answered(LOST),
     };
     // A copy: what it names may be lent.
     this.options.send(receiver, encodeCommand(command));
   }
 }
+
+const LOST = Symbol('no reply');
 
 function saysNoScript(reply: unknown): reply is ReplyError {
   return reply instanceof ReplyError && reply.message.startsWith('NOSCRIPT');

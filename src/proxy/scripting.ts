@@ -138,7 +138,7 @@ export class Scripting {
       this.isAsking = true;
       lookup.ask(sha, (result) => {
         this.isAsking = false;
-        this.answer = { sha: key, result };
+        if (result !== 'unanswered') this.answer = { sha: key, result };
         this.host.goOn();
       });
     }

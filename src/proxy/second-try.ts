@@ -16,34 +16,23 @@ import type { Session } from '../session/session.js';
 import { isBusyReply } from '../upstream/busy.js';
 import { BusyWait } from './busy-wait.js';
 import type { ProxyContext } from './context.js';
-import { unavailable, unknownOutcome } from './errors.js';
+import { saysNothingRan, unavailable, unknownOutcome } from './errors.js';
 import { HeldReplies, type Held } from './held-replies.js';
-import { Recovery, type Consequence, type Unanswered } from './recovery.js';
+import { Recovery, type Unanswered } from './recovery.js';
+import type { TransactionDispatch } from './transaction-dispatch.js';
 
 /** What it asks of the dispatcher. */
 export interface SecondTryHost {
   readonly session: Session;
   readonly isInTransaction: boolean;
-  /** The open transaction has lost its connection and is told again before anything else is said. */
-  readonly isAdrift: boolean;
-  /** It was refused in part when it was told again. */
-  readonly isSpoiled: boolean;
   /** The client can still be answered. */
   readonly isReachable: boolean;
   /** Commands that have been passed on and not been answered. */
   readonly outstanding: number;
   /** The command that the `ahead`-th outstanding reply belongs to, if it is part of a transaction that can be told again. */
   requestInTransaction(ahead: number): Buffer | null;
-  /** That reply belongs to some transaction. */
-  isInsideTransaction(ahead: number): boolean;
-  /** EXEC was refused and has ended its transaction, whatever its client will be told. */
-  execRefused(): void;
-  /** `count` of these will be answered otherwise; `areKept`: they are said again. */
-  givenBack(count: number, areKept: boolean): void;
-  /** The oldest `count` of these were refused and are said again, with what their transactions had before. */
-  takenBack(count: number): void;
-  /** What the loss has done to the open transaction. */
-  transactionLost(consequence: Consequence): void;
+  /** `count` of what is outstanding will be said again, or answered otherwise. */
+  leaves(count: number): void;
   /** As from the client. False: not now; `goOn` is called when it may be tried again. */
   command(commandId: number, frame: Buffer): boolean;
   answerHere(reply: Buffer): boolean;
@@ -75,10 +64,11 @@ export class SecondTry {
 
   constructor(
     private readonly host: SecondTryHost,
+    private readonly transactions: TransactionDispatch,
     private readonly context: ProxyContext,
   ) {
     this.held = new HeldReplies(host);
-    this.busyWait = new BusyWait(host, context);
+    this.busyWait = new BusyWait(host, transactions, context);
   }
 
   /** Something is to be said again. */
@@ -117,7 +107,8 @@ export class SecondTry {
     // What it did not serve is older.
     this.takeHeld(0);
     this.add(count, requests, mayHaveRun, cause, 0);
-    this.host.givenBack(count, requests !== null);
+    this.host.leaves(count);
+    this.transactions.givenBack(requests !== null);
     this.host.reposition();
   }
 
@@ -128,7 +119,7 @@ export class SecondTry {
   refusedToServe(error: Buffer, request: Buffer | null): boolean {
     if (isBusyReply(error)) return this.refusedByScript(error, request);
     if (firstWord(error) === 'EXECABORT')
-      return this.host.isSpoiled && this.refusedByScript(error, request);
+      return this.transactions.isSpoiled && this.refusedByScript(error, request);
     if (request === null || this.host.isInTransaction || speaksForItself(request)) return false;
     const { clock, outage } = this.context;
     const text = textOf(error);
@@ -165,6 +156,13 @@ export class SecondTry {
     return false;
   }
 
+  /** The reply says that nothing was run, of what may have run when it was said for the first time. */
+  isUntrue(chunk: Buffer, start: number, end: number): boolean {
+    if (!this.isRepeating || !saysNothingRan(chunk, start, end)) return false;
+    this.context.observer.unknownOutcomes += 1;
+    return true;
+  }
+
   /** Says again what can be said now, oldest first. */
   goOn(): void {
     const { recovery, host } = this;
@@ -181,15 +179,15 @@ export class SecondTry {
 
   /** A transaction is told again as a whole; one that nobody can tell, or whose client has waited long enough, is not. */
   private refusedByScript(error: Buffer, request: Buffer | null): boolean {
-    const { host, busyWait } = this;
+    const { transactions, busyWait } = this;
     const { count } = this.held;
-    const frame = host.isInsideTransaction(count) ? host.requestInTransaction(count) : request;
+    const frame = transactions.isInside(count) ? transactions.requestAt(count) : request;
     this.context.upstream.busy.met();
     if (frame === null || busyWait.isOverdue) return false;
     // Whoever wants to end the script wants to know.
     if (endsScripts(idOf(frame), frame)) return false;
     busyWait.note();
-    if (firstWord(error) === 'EXECABORT') host.execRefused();
+    if (firstWord(error) === 'EXECABORT') transactions.execRefused();
     this.held.add({ reply: error, request: frame });
     if (this.held.areAll) this.takeHeld('script');
     return true;
@@ -199,7 +197,8 @@ export class SecondTry {
   private takeHeld(until: number | 'script'): void {
     const held = this.held.take();
     if (held.length === 0) return;
-    this.host.takenBack(held.length);
+    this.host.leaves(held.length);
+    this.transactions.takenBack();
     if (until === 'script') this.busyWait.hold(held, () => this.addHeld(held, 0));
     else this.addHeld(held, until);
     this.host.reposition();
@@ -247,8 +246,8 @@ export class SecondTry {
     const { outage } = this.context;
     const mayRepeat = isFenced && outage.ownsRights(this.host.session.identity);
     const ambiguity = mayRepeat ? outage.ambiguity : 'report';
-    const consequence = this.recovery.judge(ambiguity, this.host.isAdrift);
-    if (consequence !== 'none') this.host.transactionLost(consequence);
+    const consequence = this.recovery.judge(ambiguity, this.transactions.isAdrift);
+    if (consequence !== 'none') this.transactions.lost(consequence);
   }
 
   /** What may have run before and what has not never stand together, so that it is known of which a loss or a reply speaks. */

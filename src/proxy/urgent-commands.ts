@@ -7,6 +7,7 @@
  */
 import { classify } from '../command/classify.js';
 import { endsScripts } from '../command/effect.js';
+import { COMMANDS } from '../command/table.js';
 import type { Identity } from '../command/connection-state.js';
 import { COMMAND, RequestFramer } from '../resp/request-framer.js';
 import type { UpstreamConnection } from '../upstream/connection.js';
@@ -40,6 +41,8 @@ export class UrgentCommands {
       // Anything else than commands in frames is for people, who wait for their replies.
       if (framer.next(backlog, pos, backlog.length) !== COMMAND) return;
       const id = classify(backlog, framer.nameStart, framer.nameBytes);
+      // What stands behind it is to be queued.
+      if (COMMANDS[id]!.effect === 'multi') return;
       const frame = backlog.subarray(pos, framer.frameEnd);
       if (!endsScripts(id, frame) || this.host.isDenied(id, frame)) continue;
       seen += 1;

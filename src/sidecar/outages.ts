@@ -268,6 +268,12 @@ export class Outages implements OutageView {
     return this.options.identities.accepted(user, password);
   }
 
+  get endsSoon(): boolean {
+    const { replayer, options } = this;
+    const secondsToGo = replayer.progress?.secondsToGo ?? 0;
+    return !replayer.isPaused && (secondsToGo <= 1 || secondsToGo * 1000 <= options.config.holdMs);
+  }
+
   isReadable(db: number, keys: readonly Buffer[] | null): boolean {
     return this.health.isReadable(db, keys);
   }
@@ -387,6 +393,7 @@ export function withoutOutages(upstream: Upstream, clock: Clock): OutageView {
     reason: () => '',
     ownsRights: () => false,
     acceptedIdentity: () => null,
+    endsSoon: true,
     isReadable: () => false,
     whenMoved: nothing,
     neverMind: nothing,

@@ -38,6 +38,7 @@ export class ScriptShelf implements Scripts {
     this.lookup = new ScriptLookup({
       clock,
       registry: this.registry,
+      busy: upstream.busy,
       send: (receiver, command) =>
         upstream
           .lane(identity, upstream.homeState)

@@ -208,7 +208,9 @@ export class Pool {
   }
 
   private serveWaiter(connection: UpstreamConnection): boolean {
-    const index = this.waiters.findIndex((waiter) => waiter.identity === connection.identity);
+    const { identity } = connection;
+    const urgent = this.waiters.findIndex((one) => isUrgent(one) && one.identity === identity);
+    const index = urgent >= 0 ? urgent : this.waiters.findIndex((one) => one.identity === identity);
     if (index === -1) return false;
     const { holder, state } = this.waiters.splice(index, 1)[0]!;
     this.lend(connection, state, holder);
@@ -227,14 +229,15 @@ export class Pool {
       });
       return;
     }
-    const promised = new Map<Identity, number>();
-    for (const { identity } of this.opening.values())
-      promised.set(identity, (promised.get(identity) ?? 0) + 1);
-    for (const { identity, state } of this.waiters) {
-      const left = promised.get(identity) ?? 0;
-      if (left > 0) promised.set(identity, left - 1);
-      else if (this.makeRoom(identity)) this.openOne(identity, state ?? FRESH_STATE);
-      else return;
+    const promises = new Promises(this.opening.values());
+    const inOrder = [
+      ...this.waiters.filter(isUrgent),
+      ...this.waiters.filter((one) => !isUrgent(one)),
+    ];
+    for (const waiter of inOrder) {
+      if (promises.take(waiter)) continue;
+      if (!this.makeRoom(waiter.identity)) return;
+      this.openOne(waiter.identity, waiter.state ?? FRESH_STATE);
     }
   }
 
@@ -334,6 +337,35 @@ export class Pool {
     this.waiters = this.waiters.filter((waiter) => !chosen(waiter));
     for (const { holder } of denied) holder.denied(cause);
     this.options.onDelivered();
+  }
+}
+
+/** It takes a connection as it is: what it has to say must not wait. */
+function isUrgent({ state }: Waiter): boolean {
+  return state === null;
+}
+
+/** Connections that are being opened: each serves one waiter, an urgent one only if nothing is to be said on it first. */
+class Promises {
+  private readonly plain = new Map<Identity, number>();
+  private readonly others = new Map<Identity, number>();
+
+  constructor(opening: Iterable<Wanted>) {
+    for (const { identity, state } of opening) {
+      const counts = sameState(state, FRESH_STATE) ? this.plain : this.others;
+      counts.set(identity, (counts.get(identity) ?? 0) + 1);
+    }
+  }
+
+  /** Whether one of them will serve `waiter`; it is counted as taken then. */
+  take(waiter: Waiter): boolean {
+    const { identity } = waiter;
+    const isServed = (counts: Map<Identity, number>): boolean => {
+      const left = counts.get(identity) ?? 0;
+      if (left > 0) counts.set(identity, left - 1);
+      return left > 0;
+    };
+    return (!isUrgent(waiter) && isServed(this.others)) || isServed(this.plain);
   }
 }
 

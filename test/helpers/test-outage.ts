@@ -102,6 +102,8 @@ export class TestOutage implements OutageView {
     return this.parts.identities.accepted(user, password);
   }
 
+  endsSoon = true;
+
   isReadable(_db: number, keys: readonly Buffer[] | null): boolean {
     if (keys === null) return this.waitingKeys.size === 0;
     return !keys.some((key) => this.waitingKeys.has(key.toString('latin1')));

@@ -87,6 +87,7 @@ export class TestProxy {
     const lookup = new ScriptLookup({
       clock,
       registry,
+      busy: this.upstream.busy,
       send: (receiver, command) =>
         this.upstream
           .lane(identity, this.upstream.homeState)

@@ -335,3 +335,28 @@ test('a connection that could not be brought to its database because of a script
   proxy.clock.endTick();
   assert.deepEqual(next.sentCommands(), ['BLPOP l 1']);
 });
+
+test('I1: what stands in a transaction is no command that must not wait', async () => {
+  const { proxy, client } = await asked('INCR n');
+  proxy.lane.say(BUSY);
+  await client.say('GET a', 'MULTI', 'SHUTDOWN NOSAVE', 'SCRIPT KILL', 'DISCARD');
+  assert.equal(proxy.transport.streams.length, 1);
+});
+
+test('I8: nor is what a client has sent behind a long command before it has given the password', async () => {
+  const proxy = new TestProxy({ password: 'pw' }).connected();
+  const known = proxy.client();
+  await known.say('AUTH pw', 'INCR n');
+  proxy.clock.endTick();
+  proxy.lane.sent();
+  proxy.lane.say(BUSY);
+  const stranger = proxy.client();
+  const bulk = Buffer.alloc(16_384, 'x');
+  const part = Buffer.concat([Buffer.from('$16384\r\n'), bulk, Buffer.from('\r\n')]);
+  const long = Buffer.concat([Buffer.from('*5\r\n$3\r\nDEL\r\n'), part, part, part, part]);
+  await stranger.sendBytes(long.subarray(0, 49_400));
+  await stranger.sendBytes(long.subarray(49_400));
+  await stranger.say('SHUTDOWN NOSAVE');
+  assert.equal(proxy.transport.streams.length, 1);
+  assert.match(await heard(stranger), /^-NOAUTH\|-NOAUTH\|$/);
+});

@@ -213,3 +213,12 @@ test('nothing is forgotten over two outages', async () => {
   }
   assert.deepEqual(proxy.outage.journal.contents, ['0: SET a 1', '0: SET a 2']);
 });
+
+test('what replay cannot bring soon is not waited for: it is paused, or long', async () => {
+  const { proxy, client } = replaying();
+  proxy.outage.endsSoon = false;
+  proxy.outage.waitingKeys.add('b');
+  await client.say('INCR n', 'GET b');
+  assert.match(await client.received(), /^-UNAVAILABLE [^|]*\|$/);
+  assert.deepEqual(proxy.outage.lane.sentCommands(), ['GET b']);
+});

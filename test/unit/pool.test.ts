@@ -347,3 +347,16 @@ test('commands in flight are counted over all that is lent', () => {
   send(second.lease, new RecordingReceiver(), 'X');
   assert.equal(pool.commandsInFlight, 3);
 });
+
+test('whoever takes any state waits for no connection on which something must be said first, and is served first', () => {
+  const { transport, acquire, nobody } = new TestPool();
+  const patient = acquire(nobody, { ...FRESH_STATE, db: 5 });
+  const urgent = acquire(nobody, null);
+  const [first, second] = transport.streams;
+  // It waits for its SELECT to be answered.
+  first!.open();
+  second!.open();
+  assert.deepEqual([patient.events, urgent.events], [[], ['granted']]);
+  first!.say('+OK\r\n');
+  assert.deepEqual(patient.events, ['granted']);
+});

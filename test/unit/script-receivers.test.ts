@@ -1,11 +1,13 @@
 /** Who looks at replies on behalf of scripts, and who holds refusals: each by itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { silentLogger } from '../../src/base/logger.js';
 import { ExistsReceiver } from '../../src/proxy/exists-receiver.js';
 import { HeldReplies } from '../../src/proxy/held-replies.js';
 import { isNoScript, ScriptLookup, type LookupResult } from '../../src/proxy/script-lookup.js';
 import { ScriptRegistry } from '../../src/script/registry.js';
 import type { ReplyReceiver } from '../../src/upstream/receiver.js';
+import { Busy } from '../../src/upstream/busy.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { commandsIn } from '../helpers/fake-transport.js';
 import { sha1 } from '../helpers/marking-server.js';
@@ -25,9 +27,18 @@ class LookupStage {
   readonly registry = new ScriptRegistry({ maxBytes: 64 * 1024 });
   readonly results: LookupResult[] = [];
   private readonly asked: { receiver: ReplyReceiver; command: string }[] = [];
+  private answerPing: ((reply: Buffer | null) => void) | null = null;
+  readonly busy = new Busy({
+    clock: this.clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    ask: (answered) => (this.answerPing = answered),
+    onChange: () => undefined,
+  });
   readonly lookup = new ScriptLookup({
     clock: this.clock,
     registry: this.registry,
+    busy: this.busy,
     send: (receiver, command) =>
       void this.asked.push({ receiver, command: commandsIn(command)[0]! }),
   });
@@ -45,6 +56,12 @@ class LookupStage {
         receiver.receive(Buffer.from([byte]), 0, 1, index === reply.length - 1 ? 1 : 0),
       );
     return command.slice(0, command.lastIndexOf(' '));
+  }
+
+  /** The script that keeps the upstream busy has ended. */
+  endBusy(): void {
+    this.clock.advance(20);
+    this.answerPing!(Buffer.from('+PONG\r\n'));
   }
 
   get questions(): number {
@@ -67,6 +84,18 @@ test('a source of another script, or one that is too long to be kept, proves tha
   stage.ask('x');
   stage.answer(`$20000\r\n${'x'.repeat(20_000)}\r\n`);
   assert.deepEqual(stage.results, ['present', 'present']);
+});
+
+test('nobody knows of a script while another one runs: it is asked again, and so it is when the reply is lost', () => {
+  const stage = new LookupStage();
+  stage.ask(KNOWN);
+  stage.answer('-BUSY Redis is busy running a script. You can only call SCRIPT KILL.\r\n');
+  assert.deepEqual([stage.results, stage.questions, stage.busy.isBusy], [[], 0, true]);
+  stage.endBusy();
+  assert.equal(stage.answer(MISSING), 'SCRIPT SHOW');
+  stage.ask(KNOWN);
+  stage.answer(null);
+  assert.deepEqual(stage.results, ['absent', 'unanswered']);
 });
 
 test('a script that is not there is absent, in the words of this upstream', () => {
@@ -92,14 +121,12 @@ test('where nothing can be shown, it is asked whether there is one; for a minute
   assert.deepEqual(stage.results, ['present', 'absent', 'learned']);
 });
 
-test('where nobody answers, or it is forbidden to ask, the upstream may have it', () => {
-  for (const reply of [null, '-NOPERM this user has no permissions\r\n']) {
-    const stage = new LookupStage();
-    stage.ask(KNOWN);
-    stage.answer(reply);
-    assert.equal(stage.answer(reply), 'SCRIPT EXISTS');
-    assert.deepEqual(stage.results, ['present']);
-  }
+test('where it is forbidden to ask, the upstream may have it', () => {
+  const stage = new LookupStage();
+  stage.ask(KNOWN);
+  stage.answer('-NOPERM this user has no permissions\r\n');
+  assert.equal(stage.answer('-NOPERM this user has no permissions\r\n'), 'SCRIPT EXISTS');
+  assert.deepEqual(stage.results, ['present']);
 });
 
 test('the same script is fetched once at a time, and not too many at once', () => {
