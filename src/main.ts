@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The bin: connects the command line to this process, runs it, and exits with its code. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './base/clock.js';
 import { sleep } from './base/sleep.js';
@@ -26,6 +26,23 @@ function outputTo(stream: NodeJS.WriteStream): Output {
   };
 }
 
+/** As `CliHost` says. */
+function enterAsOwner(directory: string): string {
+  const { uid, gid } = statSync(directory);
+  if (process.geteuid?.() !== 0 || uid === 0) return directory;
+  // Above it there may be what only root can pass, as /var/lib/private of systemd.
+  process.chdir(directory);
+  try {
+    process.setgroups!([gid]);
+    process.setgid!(gid);
+    process.setuid!(uid);
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new Error(`run this as user ${uid}, who owns ${directory} (${why})`, { cause: error });
+  }
+  return '.';
+}
+
 process.exit(
   await runCli({
     argv: process.argv.slice(2),
@@ -34,6 +51,7 @@ process.exit(
     stderr: outputTo(process.stderr),
     readFile: (path) => readFileSync(path, 'utf8'),
     readDirectory: (path) => readdirSync(path),
+    enterAsOwner,
     clock: systemClock,
     sleep,
     onStopSignal(handler) {

@@ -89,12 +89,14 @@ function createProgram(choose: (invocation: Invocation) => void): Command {
     .action(chosen('status'));
   for (const command of program.commands)
     command.addHelpText('after', '\nIt takes the options of the sidecar: see respool --help.');
-  addJournalCommand(program, (journal, problems, command) => {
+  addJournalCommand(program, (journal, directory, problems, command) => {
     const excess = leftovers(command.args.slice(journal.ids.length), command);
-    const flags = flagsOf(program);
     choose({
       command: 'journal',
-      flags,
+      flags: {
+        ...flagsOf(program),
+        ...(directory === undefined ? {} : { 'journal-dir': [directory] }),
+      },
       watch: false,
       json: false,
       journal,

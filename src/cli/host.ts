@@ -42,6 +42,12 @@ export interface CliHost {
   readonly readFile: (path: string) => string;
   /** The names in a directory. */
   readonly readDirectory: (path: string) => readonly string[];
+  /**
+   * What this process writes to the directory will be its owner's: where that is not so by itself, and the process is
+   * root's, it becomes the owner's for the rest of its life. Returns the path by which the directory is reached from then
+   * on. Throws an Error for people.
+   */
+  readonly enterAsOwner: (directory: string) => string;
   readonly clock: Clock;
   /** Resolves after `delayMs`; unlike the clock's timers it keeps the process alive. */
   readonly sleep: (delayMs: number) => Promise<void>;

@@ -1,6 +1,5 @@
 /** The arguments of `respool journal`: which look at the journal is wanted, or which dead letters are meant. */
-import { Option, type Command } from 'commander';
-import { optionOf } from '../config/options.js';
+import type { Command } from 'commander';
 
 const ACTIONS = {
   ls: 'list the segments and what is pending in them',
@@ -16,7 +15,6 @@ export type JournalAction = keyof typeof ACTIONS;
 /** What `respool journal` is asked to do. */
 export interface JournalRequest {
   readonly action: JournalAction;
-  readonly directory: string;
   /** Records up to and with this number are left out; null for those that had been replayed. */
   readonly afterSeq: number | null;
   /** At most so many are shown. */
@@ -27,24 +25,33 @@ export interface JournalRequest {
 
 /** Texts of the flags as commander hands them over. */
 interface Flags {
-  readonly dir: string;
+  readonly dir?: string;
   readonly after?: string;
   readonly limit?: string;
 }
 
 const DEFAULT_LIMIT = 100;
 
-/** Adds `journal` and what is below it to the program. `choose` is told what was asked for, and what is wrong with it. */
+/**
+ * Adds `journal` and what is below it to the program. `choose` is told what was asked for, the directory that was named if
+ * one was, and what is wrong with it.
+ */
 export function addJournalCommand(
   program: Command,
-  choose: (request: JournalRequest, problems: string[], command: Command) => void,
+  choose: (
+    request: JournalRequest,
+    directory: string | undefined,
+    problems: string[],
+    command: Command,
+  ) => void,
 ): void {
   const journal = program
     .command('journal')
     .description('look into a journal directory, and settle its dead letters');
   for (const action of Object.keys(ACTIONS) as JournalAction[]) {
     const takesIds = action === 'retry' || action === 'drop';
-    const command = journal.command(action).description(ACTIONS[action]).addOption(dirOption());
+    const command = journal.command(action).description(ACTIONS[action]);
+    command.option('--dir <path>', "the journal directory (default: the sidecar's journal-dir)");
     if (takesIds) command.argument('<ids...>', 'ids of dead letters, or all');
     if (action === 'show' || action === 'export')
       command.option('--after <seq>', 'only records behind this one (0: also what was replayed)');
@@ -58,19 +65,13 @@ export function addJournalCommand(
         if (id !== 'all' && wholeNumber(id) === null)
           problems.push(`${JSON.stringify(id)} is no id of a dead letter; allowed: a number, all`);
       const request = {
-        ...{ action, directory: flags.dir, ids },
+        ...{ action, ids },
         afterSeq: numberOf('--after', flags.after, null, problems),
         limit: numberOf('--limit', flags.limit, DEFAULT_LIMIT, problems) ?? DEFAULT_LIMIT,
       };
-      choose(request, problems, command);
+      choose(request, flags.dir, problems, command);
     });
   }
-}
-
-function dirOption(): Option {
-  const fallback = optionOf('journal-dir').default;
-  const option = new Option('--dir <path>', 'the journal directory');
-  return fallback === null ? option.makeOptionMandatory() : option.default(fallback);
 }
 
 function numberOf(

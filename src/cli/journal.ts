@@ -4,6 +4,7 @@
  * has it.
  */
 import { randomInt } from 'node:crypto';
+import { plural } from '../base/figures.js';
 import { createLogger } from '../base/logger.js';
 import type { DeadLetter } from '../journal/dead-letters.js';
 import { diskFiles } from '../journal/disk-files.js';
@@ -18,10 +19,15 @@ import type { JournalRequest } from './journal-arguments.js';
 import { describeFrames } from './journal-text.js';
 
 /** The part of the process that this command needs. */
-type JournalHost = Pick<CliHost, 'stdout' | 'stderr' | 'clock'>;
+type JournalHost = Pick<CliHost, 'stdout' | 'stderr' | 'clock' | 'enterAsOwner'>;
+
+/** What to do, and in which directory. */
+interface JournalTask extends JournalRequest {
+  readonly directory: string;
+}
 
 /** Exits 0 when it was done, 1 when not. */
-export async function journal(host: JournalHost, request: JournalRequest): Promise<number> {
+export async function journal(host: JournalHost, request: JournalTask): Promise<number> {
   try {
     switch (request.action) {
       case 'ls':
@@ -42,7 +48,7 @@ export async function journal(host: JournalHost, request: JournalRequest): Promi
   }
 }
 
-async function list(host: JournalHost, { directory }: JournalRequest): Promise<number> {
+async function list(host: JournalHost, { directory }: JournalTask): Promise<number> {
   const files = diskFiles(directory);
   const reader = JournalReader.open(files);
   const segments = reader.segments();
@@ -64,14 +70,17 @@ async function list(host: JournalHost, { directory }: JournalRequest): Promise<n
     ]),
   );
   host.stdout.write(
-    `\n${sum((each) => each.pendingRecords)} records pending as far as these files tell ` +
-      `(the cursor in Redis may be further), ${letters} dead letters\n`,
+    `\n${plural(
+      sum((each) => each.pendingRecords),
+      'record',
+    )} pending as far as these files tell ` +
+      `(the cursor in Redis may be further), ${plural(letters, 'dead letter')}\n`,
   );
   for (const name of copies) host.stdout.write(`copy of a bad place: ${name}\n`);
   return 0;
 }
 
-function show(host: JournalHost, { directory, afterSeq, limit }: JournalRequest): number {
+function show(host: JournalHost, { directory, afterSeq, limit }: JournalTask): number {
   const reader = JournalReader.open(diskFiles(directory));
   let shown = 0;
   for (const record of reader.records(afterSeq ?? reader.releasedSeq)) {
@@ -86,7 +95,7 @@ function show(host: JournalHost, { directory, afterSeq, limit }: JournalRequest)
   return 0;
 }
 
-function exportRecords(host: JournalHost, { directory, afterSeq }: JournalRequest): number {
+function exportRecords(host: JournalHost, { directory, afterSeq }: JournalTask): number {
   const reader = JournalReader.open(diskFiles(directory));
   let db: number | null = null;
   for (const record of reader.records(afterSeq ?? reader.releasedSeq)) {
@@ -101,7 +110,7 @@ function exportRecords(host: JournalHost, { directory, afterSeq }: JournalReques
 const MULTI = encodeCommand(['MULTI']);
 const EXEC = encodeCommand(['EXEC']);
 
-function showDeadLetters(host: JournalHost, { directory, limit }: JournalRequest): number {
+function showDeadLetters(host: JournalHost, { directory, limit }: JournalTask): number {
   let shown = 0;
   for (const letter of JournalReader.open(diskFiles(directory)).deadLetters()) {
     if (shown === limit) {
@@ -117,7 +126,7 @@ function showDeadLetters(host: JournalHost, { directory, limit }: JournalRequest
   return 0;
 }
 
-async function settleDeadLetters(host: JournalHost, request: JournalRequest): Promise<number> {
+async function settleDeadLetters(host: JournalHost, request: JournalTask): Promise<number> {
   const { action, directory } = request;
   // Nothing is made where there is no journal.
   JournalReader.open(diskFiles(directory));
@@ -134,7 +143,7 @@ async function settleDeadLetters(host: JournalHost, request: JournalRequest): Pr
     const ids = new Set(letters.map(({ id }) => id));
     const removed = ids.size === 0 ? 0 : await owner.journal.deadLetters.remove(ids);
     const done = action === 'retry' ? 'at the end of the journal again' : 'dropped';
-    host.stdout.write(`${removed} dead ${removed === 1 ? 'letter' : 'letters'} ${done}\n`);
+    host.stdout.write(`${plural(removed, 'dead letter')} ${done}\n`);
     return 0;
   } finally {
     await owner.journal.close();
@@ -166,13 +175,14 @@ function chosen(letters: readonly DeadLetter[], ids: readonly string[]): readonl
 
 /** The journal, and a way to append that waits until it is on the disk. */
 async function openJournal(
-  { stderr, clock }: JournalHost,
+  { stderr, clock, enterAsOwner }: JournalHost,
   directory: string,
 ): Promise<{ journal: Journal; append: (letters: readonly DeadLetter[]) => Promise<void> }> {
   let settled: (problem: Error | null) => void = () => {};
   const write = (line: string): void => stderr.write(line);
   const opened = await Journal.open({
-    files: diskFiles(directory),
+    // A file of root's would keep a sidecar that is another user's from starting.
+    files: { ...diskFiles(enterAsOwner(directory)), description: directory },
     fsync: 'always',
     // A person asked for it: the bounds are the running sidecar's.
     maxBytes: Number.MAX_SAFE_INTEGER,

@@ -7,9 +7,10 @@ import { parseArguments } from './arguments.js';
 import { check } from './check.js';
 import type { CliHost } from './host.js';
 import { journal } from './journal.js';
+import type { JournalRequest } from './journal-arguments.js';
 import { serve } from './serve.js';
 import { status } from './status.js';
-import { resolveAdmin, resolveConfig } from '../config/resolve.js';
+import { resolveAdmin, resolveConfig, resolveJournalDirectory } from '../config/resolve.js';
 import type { ConfigInputs } from '../config/sources.js';
 
 /** Exit code when the arguments or the configuration are wrong. */
@@ -19,12 +20,6 @@ const USAGE = 2;
 export async function runCli(host: CliHost): Promise<number> {
   const invocation = parseArguments(host.argv, host);
   if ('exitCode' in invocation) return invocation.exitCode;
-  if (invocation.journal !== null) {
-    const { problems } = invocation;
-    return problems.length > 0
-      ? reportProblems(host, problems, 'arguments')
-      : journal(host, invocation.journal);
-  }
   const inputs: ConfigInputs = {
     flags: invocation.flags,
     env: host.env,
@@ -32,9 +27,22 @@ export async function runCli(host: CliHost): Promise<number> {
     readDirectory: host.readDirectory,
     isTTY: host.stdout.isTTY,
   };
+  if (invocation.journal !== null) return runJournal(host, invocation, invocation.journal, inputs);
   return invocation.command === 'status'
     ? runStatus(host, invocation, inputs)
     : runConfigured(host, invocation, inputs);
+}
+
+async function runJournal(
+  host: CliHost,
+  invocation: Invocation,
+  request: JournalRequest,
+  inputs: ConfigInputs,
+): Promise<number> {
+  const resolution = resolveJournalDirectory(inputs);
+  const problems = [...invocation.problems, ...(resolution.ok ? [] : resolution.problems)];
+  if (!resolution.ok || problems.length > 0) return reportProblems(host, problems, 'arguments');
+  return journal(host, { ...request, directory: resolution.directory });
 }
 
 async function runStatus(

@@ -69,7 +69,7 @@ export class OutageRules {
   private readonly byId: readonly (readonly Compiled[])[];
 
   /** `rules` have passed validation; at most one for each pair of command and prefix. */
-  constructor(rules: readonly OutageRule[]) {
+  constructor(readonly rules: readonly OutageRule[]) {
     this.isEmpty = rules.length === 0;
     const sorted = [...rules].sort(strongerFirst).map((rule) => ({
       command: rule.command,

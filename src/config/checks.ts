@@ -26,7 +26,7 @@ export function findProblems(subject: Subject): string[] {
 }
 
 /** What is allowed but probably not what was meant. */
-export function findWarnings({ values, isGiven }: Subject): string[] {
+export function findWarnings({ values, read, isGiven }: Subject): string[] {
   const warnings: string[] = [];
   const { upstream } = values;
   const tls = UPSTREAM_TLS.filter(isGiven);
@@ -48,6 +48,12 @@ export function findWarnings({ values, isGiven }: Subject): string[] {
     warnings.push(
       `deny-commands, allow-commands: ${name} is not in the command table: a module's, or mistyped` +
         suggestion(name, COMMAND_NAMES),
+    );
+  const starred = read.rules.rules.flatMap(({ prefix }) => (prefix?.includes('*') ? [prefix] : []));
+  if (starred.length > 0)
+    warnings.push(
+      `rules: prefix ${starred.map((one) => JSON.stringify(one)).join(', ')}: ` +
+        'a * matches only a star in the key, for prefixes are literal',
     );
   if (values['client-rate'] === null && isGiven('client-burst'))
     warnings.push('client-burst: without effect, because client-rate is unlimited');

@@ -175,8 +175,8 @@ export function tlsPathsOf(values: Values): ListenerTlsPaths {
   return { cert: values['tls-cert'], key: values['tls-key'], ca: values['tls-ca'] };
 }
 
-/** The word that stands for no directory at all. */
-const IN_MEMORY = 'memory';
+/** What `journal-dir` says for no directory at all. */
+export const IN_MEMORY = 'memory';
 
 function clientRateOf(values: Values): Config['clientRate'] {
   const perSecond = values['client-rate'];

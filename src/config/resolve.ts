@@ -3,7 +3,7 @@
  * the texts, read each with its kind, read the files they name, check them together. Pure: all inputs are passed in.
  */
 import { findProblems, findWarnings } from './checks.js';
-import { buildConfig, isSpoken, type Config } from './config.js';
+import { buildConfig, IN_MEMORY, isSpoken, type Config } from './config.js';
 import type { TcpAddress } from './addresses.js';
 import { readMaterial } from './material.js';
 import { OPTION_NAMES, optionOf, OPTIONS, type OptionName, type Values } from './options.js';
@@ -61,6 +61,22 @@ export function resolveAdmin(
   const problems: string[] = [];
   const admin = readValue('admin', gathered.given.get('admin'), problems) as Values['admin'];
   return problems.length > 0 ? { ok: false, problems } : { ok: true, admin };
+}
+
+/** Only where the sidecar's journal is, for commands that look into it: other mistakes are none of their business. */
+export function resolveJournalDirectory(
+  inputs: ConfigInputs,
+):
+  | { readonly ok: true; readonly directory: string }
+  | { readonly ok: false; readonly problems: readonly string[] } {
+  const given = gather(inputs).given.get('journal-dir');
+  const problems: string[] = [];
+  const directory = readValue('journal-dir', given, problems) as Values['journal-dir'];
+  if (directory === IN_MEMORY)
+    problems.push(
+      `${given!.where} is ${IN_MEMORY}: that journal is in no directory; name another one's with --dir`,
+    );
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, directory };
 }
 
 /** The typed values. What cannot be read becomes a problem, and its default stands in so that checking goes on. */

@@ -42,14 +42,19 @@ export class JournalReader {
     try {
       names = files.list();
     } catch (error) {
-      throw new Error(`there is no directory ${files.description}`, { cause: error });
+      const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      const what = isMissing
+        ? `there is no directory ${files.description}; name the journal's with --dir`
+        : `the directory ${files.description} cannot be read: ${(error as Error).message}`;
+      throw new Error(what, { cause: error });
     }
     const numbers = names.map(segmentNumber).filter((number) => number !== null);
     const headers = numbers
       .sort((one, other) => one - other)
       .map((number) => ifThere(() => headerOf(files, segmentName(number))))
       .filter((header) => header !== null);
-    if (headers.length === 0) throw new Error(`there is no journal in ${files.description}`);
+    if (headers.length === 0)
+      throw new Error(`there is no journal in ${files.description}; name its directory with --dir`);
     return new JournalReader(files, headers);
   }
 

@@ -166,7 +166,10 @@ async function choosePage(request: IncomingMessage, pages: Pages): Promise<Page>
 function listen(server: Server, { host, port }: AdminServerOptions['address']): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const reason = cause.code === 'EADDRINUSE' ? 'it is in use' : cause.message;
+      const reason =
+        cause.code === 'EADDRINUSE'
+          ? 'another program already does. Stop it, or choose another address with --admin.'
+          : cause.message;
       reject(new Error(`cannot listen on ${host}:${port} (option admin): ${reason}`, { cause }));
     });
     server.listen(port, host, () => {

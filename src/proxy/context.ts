@@ -27,6 +27,11 @@ export interface ProxyContext {
   readonly newSession: () => Session;
   /** The upstream wants a password from this identity, which has none. */
   readonly isStranger: (identity: Identity) => boolean;
+  /**
+   * This upstream may forget what a client has sent behind a command that waits, once more of it has come than fits into
+   * one read: nothing is sent behind it.
+   */
+  readonly losesSightOfBlocked: boolean;
   /** Whether a command must not be passed, and what is done in its place. */
   readonly refusal: (commandId: number, args: readonly Buffer[]) => Refusal | null;
   /** `passes` without the commands that `refusal` wants to see. */

@@ -128,6 +128,8 @@ export class Dispatcher
   /** Why the connection that the command at hand asked for cannot be had. */
   private denial: Error | null = null;
   private isStreaming = false;
+  /** A command is outstanding that may wait upstream, where what stands behind it would be forgotten. */
+  private isBlockedAlone = false;
   private isLeaving = false;
   /** What stalled the client is that it has ordered enough ahead. */
   private awaitsRoom = false;
@@ -201,7 +203,7 @@ export class Dispatcher
     this.awaitsRoom = this.admission.isFull;
     if (this.isBetweenConnections || this.awaitsRoom || this.provesIdentity) return false;
     if (this.secondTry.isActive && !this.secondTry.isSpeaking) return false;
-    if (this.isAloneWithScript) return false;
+    if (this.isAlone) return false;
     const args = splitArguments(frame);
     const effect = effectOf(commandId, args);
     const special = { id: commandId, effect, frame, args };
@@ -464,7 +466,9 @@ export class Dispatcher
 
   leaves(count: number): void {
     this.outstanding -= count;
-    if (this.outstanding === 0 && this.scripts !== null) this.scripts.isAlone = false;
+    if (this.outstanding > 0) return;
+    this.isBlockedAlone = false;
+    if (this.scripts !== null) this.scripts.isAlone = false;
   }
 
   requestInTransaction(ahead: number): Buffer | null {
@@ -603,7 +607,9 @@ export class Dispatcher
         : this.confirmations.ofPinned(effect, args);
     this.sendOnLease(receiver, frame, this.patienceFor(effect, id));
     if (effect === 'blocking') this.blocked.sent(receiver, lease);
-    if (this.provesIdentity) this.reposition();
+    const mayWait = effect === 'blocking' || effect === 'wait';
+    this.isBlockedAlone ||= mayWait && this.context.losesSightOfBlocked;
+    if (this.provesIdentity || this.isBlockedAlone) this.reposition();
     return true;
   }
 
@@ -754,8 +760,8 @@ export class Dispatcher
   get isStranger(): boolean {
     return this.context.isStranger(this.session.identity);
   }
-  private get isAloneWithScript(): boolean {
-    return this.scripts?.isAlone === true;
+  private get isAlone(): boolean {
+    return this.scripts?.isAlone === true || this.isBlockedAlone;
   }
 
   /** MULTI was accepted, and what comes now is queued. */
@@ -783,14 +789,14 @@ export class Dispatcher
     const { secondTry, transaction } = this;
     const { isBusy } = this.context.upstream.busy;
     const isCollecting = this.scripts?.isCollecting === true;
-    const isAlone = this.isAloneWithScript || isCollecting;
-    return secondTry.isActive || transaction.isAdrift || isAlone || isBusy;
+    const isOnItsOwn = this.isAlone || isCollecting;
+    return secondTry.isActive || transaction.isAdrift || isOnItsOwn || isBusy;
   }
 
   /** The client is waited for: what it sends stays where it is. */
   private get isHeldUp(): boolean {
     const { secondTry, context } = this;
-    if (secondTry.isActive || this.isAloneWithScript) return true;
+    if (secondTry.isActive || this.isAlone) return true;
     const isThrough = context.outage.mode === 'through';
     if (!isThrough || !this.gate.isOpen || !secondTry.isWaitingForScript) return false;
     secondTry.waitForScript();
@@ -886,6 +892,10 @@ export class Dispatcher
   /** Everything has been answered: gives back what is not needed any more, and goes on with what had to wait. */
   settle(): void {
     this.boundaryWasSent = false;
+    if (this.isBlockedAlone) {
+      this.isBlockedAlone = false;
+      this.reposition();
+    }
     this.scripts?.settled();
     const isClean = this.kept === null && !this.isStreaming && this.session.isClean;
     if (isClean && this.link.lease !== null && !this.link.isHeavy) {

@@ -398,6 +398,7 @@ class RunningSidecar implements Sidecar {
       password: config.requirepass === null ? null : Buffer.from(config.requirepass),
       scripts: this.scripts,
       busyWaitMs: config.busyWaitMs,
+      losesSightOfBlocked: this.engine !== null,
       upstreamTimeoutMs: config.upstreamTimeoutMs,
       newSession: () => new Session(this.identity, upstream.homeState, this.identities),
       isStranger: (identity: Identity) =>

@@ -80,7 +80,43 @@ export const ACCEPTED_DIFFERENCES: readonly AcceptedDifference[] = [
     covers: ({ command, direct, through }) =>
       command === 'info' && RESPOOL_SECTION.test(through) && !RESPOOL_SECTION.test(direct),
   },
+  {
+    what: '`EVALSHA` of a script that Redis has forgotten and the sidecar has not',
+    redis: '`NOSCRIPT`',
+    respool: 'runs it',
+    reason: 'that is what it is for; `--scripts pass` leaves it to Redis',
+    covers: ({ command, direct, through }) =>
+      SCRIPT_CALL.test(command) && IS_NO_SCRIPT.test(direct) && !through.includes('NOSCRIPT'),
+  },
+  {
+    what: '`EVALSHA` inside `MULTI` of a script that nobody knows',
+    redis: 'queues it, and its error is one among the replies to EXEC',
+    respool: 'refuses it as it is queued, with the same error, and EXEC aborts',
+    reason: 'half of a transaction is what nobody wants; `--scripts pass` leaves it to Redis',
+    covers: ({ command, mode, direct, through }) =>
+      SCRIPT_CALL.test(command) &&
+      mode.startsWith('transaction') &&
+      direct.includes('QUEUED') &&
+      through.includes('"-NOSCRIPT') &&
+      through.includes('"-EXECABORT'),
+  },
+  {
+    what: '`SCRIPT EXISTS`',
+    redis: '1 for what is in its cache at this moment',
+    respool: '1 for what it can make work at any moment: scripts whose source it holds',
+    reason: 'clients hand over the source after a 0, and rely on a 1',
+    covers: ({ command, direct, through }) =>
+      command === 'script|exists' && withoutDigits(direct) === withoutDigits(through),
+  },
 ];
+
+const SCRIPT_CALL = /^evalsha(_ro)?$/;
+const IS_NO_SCRIPT = /^"-NOSCRIPT No matching script/;
+
+/** An array of 0 and 1, without telling which. */
+function withoutDigits(reply: string): string {
+  return reply.replaceAll(/:[01]\\r/g, ':?\\r');
+}
 
 /** The last line of the section, at the end of a reply that is a text. */
 const RESPOOL_SECTION = /^"[$=]\d+\\r\\n.*clients_pinned:\d+\\r\\n\\r\\n"$/;

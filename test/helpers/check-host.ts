@@ -21,6 +21,7 @@ export class CheckHost implements CliHost {
   readonly dialUpstream = dialUpstream;
   readonly lookAround = lookAround;
   readonly createSidecar = unused;
+  readonly enterAsOwner = unused;
   readonly onStopSignal = unused;
   readonly onReloadSignal = unused;
   readonly sleep = unused;

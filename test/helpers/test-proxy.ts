@@ -109,6 +109,7 @@ export class TestProxy {
       outage: this.outage,
       scripts: passesScripts ? null : this.scripts,
       busyWaitMs: BUSY_WAIT_MS,
+      losesSightOfBlocked: false,
       password: password === undefined ? null : Buffer.from(password),
       control: { status: () => STATUS_HEALTHY, outage: null },
       upstreamTimeoutMs: 2000,

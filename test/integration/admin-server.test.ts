@@ -153,6 +153,8 @@ test('I6: connections beyond the limit and headers that are too long are turned 
 test('an address in use is said in one sentence', async (t) => {
   const { port } = await startAdmin(t);
   await assert.rejects(startAdmin(t, { address: { host: '127.0.0.1', port } }), {
-    message: `cannot listen on 127.0.0.1:${port} (option admin): it is in use`,
+    message:
+      `cannot listen on 127.0.0.1:${port} (option admin): another program already does. ` +
+      'Stop it, or choose another address with --admin.',
   });
 });

@@ -1,7 +1,7 @@
 /** `respool journal` as its users run it, offline and beside a running sidecar; `export` into a real redis-server. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { diskFiles } from '../../src/journal/disk-files.js';
@@ -10,7 +10,8 @@ import { encodeCommand } from '../../src/resp/encoder.js';
 import { runCli } from '../../src/cli/run.js';
 import type { CliHost, Output } from '../../src/cli/host.js';
 import { systemClock } from '../../src/base/clock.js';
-import { temporaryDirectory } from '../helpers/child-process.js';
+import { run, temporaryDirectory } from '../helpers/child-process.js';
+import { mainFile } from '../helpers/project.js';
 import { startRedis } from '../helpers/servers.js';
 import { TestJournal } from '../helpers/test-journal.js';
 
@@ -32,16 +33,26 @@ class Page implements Output {
   }
 }
 
-async function respool(
-  ...argv: string[]
-): Promise<{ exitCode: number; out: string; bytes: Buffer; err: string }> {
+interface Told {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly bytes: Buffer;
+  readonly err: string;
+}
+
+function respool(...argv: string[]): Promise<Told> {
+  return respoolWith({}, ...argv);
+}
+
+async function respoolWith(env: CliHost['env'], ...argv: string[]): Promise<Told> {
   const [stdout, stderr] = [new Page(), new Page()];
   const unused = (): never => {
     throw new Error('a journal command needs nothing of this');
   };
   const host: CliHost = {
-    ...{ argv: ['journal', ...argv], env: {}, stdout, stderr, clock: systemClock },
+    ...{ argv: ['journal', ...argv], env, stdout, stderr, clock: systemClock },
     ...{ readFile: unused, readDirectory: unused, sleep: unused },
+    enterAsOwner: (directory) => directory,
     ...{ onStopSignal: unused, onReloadSignal: unused },
     ...{ createSidecar: unused, dialUpstream: unused, lookAround: unused },
   };
@@ -194,9 +205,55 @@ test('where there is no journal it says so, and makes none', async (t) => {
     assert.equal(told.exitCode, 1);
     assert.match(told.err, /^respool: there is no journal in /);
     const missing = await respool(action, ...ids, '--dir', join(directory, 'none'));
-    assert.match(missing.err, /^respool: there is no directory /);
+    assert.match(
+      missing.err,
+      /^respool: there is no directory .*; name the journal's with --dir\n$/,
+    );
   }
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('without --dir it looks where the sidecar of this environment has its journal', async (t) => {
+  const directory = temporaryDirectory(t);
+  await (await filled(directory)).journal.close();
+  const listed = await respoolWith({ RESPOOL_JOURNAL_DIR: directory }, 'ls');
+  assert.ok(listed.out.includes(` in ${directory}, nobody is using it`), listed.err);
+  const named = await respoolWith({ RESPOOL_JOURNAL_DIR: '/nowhere' }, 'ls', '--dir', directory);
+  assert.equal(named.exitCode, 0, named.err);
+  assert.match((await respoolWith({}, 'ls')).err, /there is no directory \.\/respool-data;/);
+  const inMemory = await respoolWith({ RESPOOL_JOURNAL_DIR: 'memory' }, 'ls');
+  assert.equal(inMemory.exitCode, 2);
+  assert.match(
+    inMemory.err,
+    /\n {2}RESPOOL_JOURNAL_DIR is memory: .* name another one's with --dir\n$/,
+  );
+});
+
+test("what root settles stays its owner's, also where only root can pass", async (t) => {
+  const parent = temporaryDirectory(t);
+  const directory = join(parent, 'journal');
+  const replayed = await filled(directory);
+  replayed.journal.release(replayed.journal.lastSeq);
+  assert.ok(await replayed.journal.empty());
+  await replayed.journal.close();
+  const isRoot = process.geteuid?.() === 0;
+  const owner = isRoot ? 1000 : process.geteuid!();
+  if (isRoot)
+    for (const path of ['', ...readdirSync(directory)])
+      chownSync(join(directory, path), 1000, 1000);
+  for (const [action, id] of [
+    ['retry', '1'],
+    ['drop', '2'],
+  ] as const) {
+    const args = [mainFile(), 'journal', action, id, '--dir', directory];
+    const { code, stdout, stderr } = await run(process.execPath, args, { cwd: parent });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^1 dead letter /);
+  }
+  const names = readdirSync(directory);
+  assert.ok(names.some((name) => name.endsWith('.journal')));
+  for (const name of names) assert.equal(statSync(join(directory, name)).uid, owner, name);
+  assert.match((await respool('show', '--dir', directory)).out, /LPUSH h x/);
 });
 
 test('mistakes in the arguments are named, with exit code 2', async () => {

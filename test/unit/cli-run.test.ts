@@ -50,6 +50,7 @@ class Process implements CliHost {
   readonly readDirectory = (): never => {
     throw new Error('ENOENT');
   };
+  readonly enterAsOwner = (directory: string): string => directory;
   readonly onReloadSignal = (handler: () => void): void => {
     this.reload = handler;
   };

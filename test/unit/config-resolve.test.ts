@@ -451,6 +451,18 @@ test('rules are read with the configuration, and each of their mistakes is a pro
   assert.ok(!config.rules.isEmpty);
 });
 
+test('a star in the prefix of a rule is kept, and warned about', () => {
+  const rules = '- {prefix: "cache:*", class: drop}\n- {prefix: "lock:", class: refuse}\n';
+  const { warnings, config } = resolved({
+    flags: { upstream: ['redis://h'], rules: ['r.yaml'] },
+    files: { 'r.yaml': rules },
+  });
+  assert.equal(config.rules.rules.length, 2);
+  assert.deepEqual(warnings, [
+    'rules: prefix "cache:*": a * matches only a star in the key, for prefixes are literal',
+  ]);
+});
+
 test('misspelt variables are warned about, those of Kubernetes are not', () => {
   const env = {
     RESPOOL_LISTN: 'x',

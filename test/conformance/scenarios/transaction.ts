@@ -41,8 +41,8 @@ export const transactionScenarios: readonly Scenario[] = [
       await client.do('MULTI');
       await client.do('LPUSH', 'str', 'x');
       await client.do('SET', 'a', '1');
-      await client.do('EVALSHA', 'f'.repeat(40), '0');
-      await client.exec('lpush', 'set', 'evalsha');
+      await client.do('EVAL', "return redis.error_reply('MINE')", '0');
+      await client.exec('lpush', 'set', 'eval');
       await client.do('GET', 'a');
       await client.do('MULTI');
       await client.do('NOSUCH');
