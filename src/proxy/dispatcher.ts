@@ -757,6 +757,9 @@ export class Dispatcher
   get isFollowed(): boolean {
     return this.connection.hasMoreInput || !this.buffered.isEmpty;
   }
+  get isClogged(): boolean {
+    return this.link.isClogged;
+  }
   get isStranger(): boolean {
     return this.context.isStranger(this.session.identity);
   }

@@ -30,6 +30,7 @@ const STAR = 0x2a;
 
 export class ScriptBundle {
   readonly calls: ScriptCall[] = [];
+  private readonly sources = new Set<Buffer>();
   private bytes = 0;
 
   get isFull(): boolean {
@@ -38,7 +39,8 @@ export class ScriptBundle {
 
   add(call: ScriptCall): void {
     this.calls.push(call);
-    this.bytes += call.frame.length + (this.calls.length === 1 ? call.source.length : 0);
+    this.bytes += call.frame.length + (this.sources.has(call.source) ? 0 : call.source.length);
+    this.sources.add(call.source);
   }
 
   /** What is sent: the transaction, with each source where it is called for the first time. */

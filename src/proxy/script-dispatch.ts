@@ -22,6 +22,8 @@ export interface ScriptHost {
   readonly isPlain: boolean;
   /** Something of the client is sent behind the command at hand before its reply can come. */
   readonly isFollowed: boolean;
+  /** More has been sent than the upstream takes. */
+  readonly isClogged: boolean;
   /** The upstream has not accepted who the client is. */
   readonly isStranger: boolean;
   /** Commands that have been passed on and not been answered. */
@@ -74,9 +76,12 @@ export class ScriptDispatch {
   /** A command that `isScripting`. False: not now. */
   pass(command: Special): boolean {
     const { host } = this;
+    // A short call may bring a long source along: one after the other then.
+    if (host.isClogged && host.outstanding > 0 && !this.isCollecting) return false;
     const turn = this.scripting.turn(command, {
       isQueued: host.isQueueing,
       isFollowed: host.isKept || this.bundle !== null || host.isFollowed,
+      canBeHealed: !host.isKept,
       isStranger: host.isStranger,
     });
     if (turn.kind === 'call' && host.isPlain && !host.isKept) return this.collect(turn.call);

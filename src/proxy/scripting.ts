@@ -31,6 +31,8 @@ export interface ScriptPlace {
   readonly isQueued: boolean;
   /** Something of the same client is sent behind it before its reply can come. */
   readonly isFollowed: boolean;
+  /** Its reply comes through the dispatcher, so that what is behind it can be made to wait. */
+  readonly canBeHealed: boolean;
   /** The upstream has not accepted who the client is: nothing is learned from it. */
   readonly isStranger: boolean;
 }
@@ -57,6 +59,8 @@ const REFUSALS: readonly string[] = ['-ERR Error compi', '-NOPERM', '-NOAUTH'];
 /** A server may forget the oldest scripts that were only sent by EVAL; Redis keeps 500 of them. */
 const MAX_TOLD = 256;
 const SHA_BYTES = 40;
+/** A longer source goes along only where there is no other way. */
+const LONG_SOURCE_BYTES = 64 * 1024;
 
 const passedOn = (owner: ReplyReceiver): ReplyReceiver => owner;
 
@@ -118,8 +122,11 @@ export class Scripting {
     if (sha?.length !== SHA_BYTES || !hasItsKeys(args)) return sent(frame);
     const source = this.scripts.registry.sourceOf(sha);
     if (source === null) return this.callUnknown(frame, sha, place);
-    if (!place.isQueued && !place.isFollowed) return sent(frame, passedOn, true);
-    if (!place.isQueued) return { kind: 'call', call: { frame, args, source } };
+    const { isQueued, isFollowed, canBeHealed } = place;
+    // A pipeline of small calls must not become megabytes of source.
+    const isLong = source.length > LONG_SOURCE_BYTES;
+    if (!isQueued && (isLong || !isFollowed)) return sent(frame, passedOn, canBeHealed);
+    if (!isQueued) return { kind: 'call', call: { frame, args, source } };
     return sent(this.tell(keyOf(sha)) ? withSource(frame, args, source) : frame);
   }
 

@@ -75,6 +75,12 @@ export class UpstreamLink implements LeaseHolder {
     return this.slowedAt !== null && this.context.clock.now() - this.slowedAt > STUCK_MS;
   }
 
+  /** The upstream has not taken what was sent last. */
+  get isClogged(): boolean {
+    if (this.lease !== null) return this.lease.pendingBytes > HIGH_WATER_BYTES;
+    return this.lane?.isOverloaded === true;
+  }
+
   /** Sends where the client is. `awaitsNothing`: it may be moved, because no reply of it is outstanding (I4). */
   send(
     receiver: ReplyReceiver,

@@ -83,7 +83,7 @@ export class TestProxy {
       onBusyChange: () => this.#dispatchers.forEach((dispatcher) => dispatcher.busyChanged()),
       onDelivered: () => outbox.flush(),
     });
-    const registry = new ScriptRegistry({ maxBytes: 64 * 1024 });
+    const registry = new ScriptRegistry({ maxBytes: 1024 * 1024 });
     const lookup = new ScriptLookup({
       clock,
       registry,

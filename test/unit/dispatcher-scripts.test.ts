@@ -461,3 +461,22 @@ test('where scripts are to pass, they pass as they came', async () => {
   assert.equal(await client.received(), `${MISSING}:2|${MISSING}*1|:0|`.replaceAll('\r\n', '|'));
   assert.ok(!knows(proxy, OTHER));
 });
+
+test('I6: a long source goes along only where there is no other way', async () => {
+  const long = 'x'.repeat(70_000);
+  const { proxy, client } = stage([long]);
+  const call = `EVALSHA ${sha1(long)} 0`;
+  await client.say(call, call, 'GET a');
+  assert.deepEqual(proxy.lane.sentCommands(), [call]);
+  proxy.lane.say(MISSING);
+  proxy.clock.endTick();
+  assert.deepEqual(proxy.lane.sentCommands(), [`EVAL ${long} 0`]);
+  proxy.lane.say(':1\r\n');
+  proxy.clock.endTick();
+  assert.deepEqual(proxy.lane.sentCommands(), [call]);
+  proxy.lane.say(':2\r\n');
+  proxy.clock.endTick();
+  assert.deepEqual(proxy.lane.sentCommands(), ['GET a']);
+  proxy.lane.say('$-1\r\n');
+  assert.equal(await client.received(), ':1|:2|$-1|');
+});
