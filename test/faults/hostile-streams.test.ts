@@ -10,6 +10,8 @@ import { startRedis, startSidecar } from '../helpers/servers.js';
 
 const OUTPUT_LIMIT = ['--client-output-limit', '8mb'];
 /** The limits of ten clients, what passes by meanwhile, and, when embedded, the engine's own buffers. */
+/** With the embedded engine ten floods, the engine and everybody else share this machine's two cores. */
+const UNHARMED_MS = { redis: 250, embedded: 1_000 } as const;
 const MEMORY_LIMIT_BYTES = { redis: 200 * MEGABYTE, embedded: 250 * MEGABYTE };
 
 for (const upstream of ['redis', 'embedded'] as const) {
@@ -83,7 +85,7 @@ for (const upstream of ['redis', 'embedded'] as const) {
       const clients = await Promise.all(Array.from({ length: 10 }, () => connectRaw(port)));
       for (const client of clients) client.pause();
       await Promise.all(clients.map((client) => sendsUntilClosed(client, commands)));
-    });
+    }, UNHARMED_MS[upstream]);
     const grownBytes = residentBytes(pid).peak - resident;
     assert.ok(grownBytes <= MEMORY_LIMIT_BYTES[upstream], `${grownBytes / MEGABYTE} MB more`);
   });

@@ -46,11 +46,13 @@ export class CursorRemoval {
 
   private async emptyFirst(): Promise<void> {
     const { run } = this;
+    this.triesLeft -= 1;
     const isEmpty = await this.options.journal.empty().catch(() => false);
     if (run !== this.run) return;
-    if (!isEmpty)
-      return this.options.logger.debug('the replay cursor stays: the journal is not empty');
+    // Its files cannot be made anew (no descriptors, a full disk); with records in it, another run will come.
+    if (!isEmpty) return this.tryLater('the journal is not empty', () => void this.emptyFirst());
     this.options.onEmpty();
+    this.triesLeft = TRIES;
     this.connect();
   }
 
@@ -88,11 +90,12 @@ export class CursorRemoval {
 
   private failed(reason: string): void {
     this.close();
-    if (this.triesLeft > 0) {
-      this.pause = this.options.clock.after(PAUSE_MS, () => this.connect());
-      return;
-    }
-    this.options.logger.warn('the replay cursor stays in the upstream', { reason });
+    this.tryLater(reason, () => this.connect());
+  }
+
+  private tryLater(reason: string, task: () => void): void {
+    if (this.triesLeft > 0) this.pause = this.options.clock.after(PAUSE_MS, task);
+    else this.options.logger.warn('the replay cursor stays in the upstream', { reason });
   }
 
   private close(): void {
