@@ -103,7 +103,9 @@ test('the demo runs: the application goes on through the outage that outage.sh m
   assert.deepEqual(calls, ['compose kill redis', 'compose start redis']);
   await until(stage, 'healthy');
   await says(application, /count ok .*write ok/);
-  assert.doesNotMatch(application.output(), /(write|read|log) (?!ok)/, 'nothing else failed');
+  // A line of the log that was under way when Redis was killed may or may not be there: it says so.
+  const output = application.output();
+  assert.doesNotMatch(output, /(write|read) (?!ok)|log (?!ok|UNKNOWNOUTCOME)/, output);
 
   assert.equal(await application.stop('SIGTERM'), 0, application.output());
   const graceMs = Number.parseInt(service('respool').stop_grace_period ?? '10', 10) * 1000;
