@@ -38,8 +38,6 @@ export function policyOf({ deny, allow }: PolicyOptions): CommandPolicy | null {
   const denied = new Set(deny);
   const allowed = allow === null ? null : new Set([...allow, ...ALWAYS_ALLOWED]);
   const mustBeSeen = mustBeSeenUnder(denied, allowed);
-  // There are few tables, and they are filtered again whenever a client's position changes.
-  const filtered = new WeakMap<Uint8Array, Uint8Array>();
   return {
     refuses(commandId, args) {
       if (mustBeSeen[commandId] === 0) return null;
@@ -51,14 +49,7 @@ export function policyOf({ deny, allow }: PolicyOptions): CommandPolicy | null {
       const isPartlyAllowed = [...allowed].some((one) => one.startsWith(`${name}|`));
       return refusal(isPartlyAllowed ? full : name, 'allow-commands');
     },
-    filter(passes) {
-      let result = filtered.get(passes);
-      if (result === undefined) {
-        result = passes.map((passing, id) => (mustBeSeen[id] === 0 ? passing : 0));
-        filtered.set(passes, result);
-      }
-      return result;
-    },
+    filter: (passes) => passes.map((passing, id) => (mustBeSeen[id] === 0 ? passing : 0)),
   };
 }
 

@@ -8,7 +8,6 @@ import { decodeFrame, ReplyError } from '../resp/decoder.js';
 import { encodeCommand, encodeError } from '../resp/encoder.js';
 import type { ScriptRegistry } from '../script/registry.js';
 import { isBusyReply, type BusyView } from '../upstream/busy.js';
-import type { ReplyReceiver } from '../upstream/receiver.js';
 
 /** What all clients share of scripts. */
 export interface Scripts {
@@ -26,8 +25,8 @@ export interface LookupOptions {
   readonly clock: Clock;
   readonly registry: ScriptRegistry;
   readonly busy: BusyView;
-  /** Sends one command of the sidecar's own. */
-  readonly send: (receiver: ReplyReceiver, command: Buffer) => void;
+  /** Asks with the sidecar's own rights; null: no reply will come. */
+  readonly ask: (command: Buffer, answered: (reply: Buffer | null) => void) => void;
 }
 
 /** Said by a server that does not know a script; Redis adds "Please use EVAL.". */
@@ -97,22 +96,13 @@ export class ScriptLookup {
 
   /** `answered` is called once; with LOST when no reply comes. Waits for the end of a script. */
   private send(command: readonly (string | Buffer)[], answered: (reply: unknown) => void): void {
-    const { busy } = this.options;
-    const parts: Buffer[] = [];
-    const receiver: ReplyReceiver = {
-      receive: (chunk, start, end, completed) => {
-        parts.push(Buffer.from(chunk.subarray(start, end)));
-        if (completed === 0) return;
-        const frame = Buffer.concat(parts);
-        if (!isBusyReply(frame)) return answered(decodeFrame(frame));
-        busy.met();
-        busy.whenOver(() => this.send(command, answered));
-      },
-      lose: () => answered(LOST),
-      refuse: () => answered(LOST),
-    };
-    // A copy: what it names may be lent.
-    this.options.send(receiver, encodeCommand(command));
+    const { busy, ask } = this.options;
+    ask(encodeCommand(command), (frame) => {
+      if (frame === null) return answered(LOST);
+      if (!isBusyReply(frame)) return answered(decodeFrame(frame));
+      busy.met();
+      busy.whenOver(() => this.send(command, answered));
+    });
   }
 }
 

@@ -39,11 +39,11 @@ export async function readScriptFile(
     rest = bytes.subarray(reader.take(bytes));
   }
   reader.finish(rest);
-  return reader.skippedBytes;
+  return reader.lostBytes;
 }
 
 class Reader {
-  skippedBytes = 0;
+  lostBytes = 0;
   private readonly framer = new RequestFramer(MAX_SOURCE_BYTES);
 
   constructor(private readonly contents: ScriptFileContents) {}
@@ -55,7 +55,7 @@ class Reader {
       const end = this.endOf(bytes, at);
       if (end === null) return at;
       if (end === DAMAGED) {
-        at = this.skip(bytes, at);
+        at = this.nextStart(bytes, at);
       } else {
         this.tell(splitArguments(bytes.subarray(at, end)));
         at = end;
@@ -67,7 +67,7 @@ class Reader {
   /** Nothing comes behind `bytes`, in which a command was begun. */
   finish(bytes: Buffer): void {
     for (let at = 0; at < bytes.length;) {
-      at = this.skip(bytes, at);
+      at = this.nextStart(bytes, at);
       at += this.take(bytes.subarray(at));
     }
   }
@@ -85,12 +85,12 @@ class Reader {
     return isWhole ? end : DAMAGED;
   }
 
-  /** To the next place behind `at` where a command may begin. */
-  private skip(bytes: Buffer, at: number): number {
+  /** The next place behind `at` where a command may begin; what lies between is counted as lost. */
+  private nextStart(bytes: Buffer, at: number): number {
     const found = bytes.indexOf(START, at + 1);
     const next = found === -1 ? Math.max(at + 1, bytes.length - START.length + 1) : found;
     const end = Math.min(next, bytes.length);
-    this.skippedBytes += end - at;
+    this.lostBytes += end - at;
     return end;
   }
 

@@ -10,17 +10,13 @@ import { ScriptLookup, type Scripts } from '../proxy/script-lookup.js';
 import { ScriptRegistry } from '../script/registry.js';
 import { readScriptDirectory } from '../script/script-directory.js';
 import { ScriptFile } from '../script/script-file.js';
-import { PROMPT } from '../upstream/in-flight.js';
 import type { Upstream } from '../upstream/upstream.js';
-import type { Identity } from '../command/connection-state.js';
 
 export interface ScriptShelfOptions {
   readonly config: ScriptsConfig;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly upstream: Upstream;
-  /** The sidecar's own. */
-  readonly identity: Identity;
   /** Where the journal is; null: nothing outlives the process. */
   readonly directory: string | null;
 }
@@ -33,16 +29,13 @@ export class ScriptShelf implements Scripts {
   private file: ScriptFile | null = null;
 
   private constructor(private readonly options: ScriptShelfOptions) {
-    const { config, clock, upstream, identity } = options;
+    const { config, clock, upstream } = options;
     this.registry = new ScriptRegistry({ maxBytes: config.maxBytes });
     this.lookup = new ScriptLookup({
       clock,
       registry: this.registry,
       busy: upstream.busy,
-      send: (receiver, command) =>
-        upstream
-          .lane(identity, upstream.homeState)
-          .send(receiver, command, 0, command.length, 1, PROMPT),
+      ask: (command, answered) => upstream.ask(command, answered),
     });
   }
 

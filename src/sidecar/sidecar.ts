@@ -315,13 +315,12 @@ class RunningSidecar implements Sidecar {
 
   /** Beside the journal, where there is one. */
   private openScripts(upstream: Upstream): Promise<ScriptShelf | null> {
-    const { config, identity } = this;
+    const { config } = this;
     const directory = this.engine === null ? config.journal.directory : null;
     return ScriptShelf.open({
       ...this.deps,
       config: config.scripts,
       upstream,
-      identity,
       directory,
     });
   }

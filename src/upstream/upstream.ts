@@ -205,8 +205,8 @@ export class Upstream {
     this.lanes.close();
   }
 
-  /** A question of the sidecar's own; `answered` gets null when no reply will come. */
-  private ask(command: Buffer, answered: (reply: Buffer | null) => void): void {
+  /** Asks something with the sidecar's own rights. `answered` is called once, later; with null when no reply will come. */
+  ask(command: Buffer, answered: (reply: Buffer | null) => void): void {
     const parts: Buffer[] = [];
     const noReply = (): void => answered(null);
     const receiver = {

@@ -13,7 +13,6 @@ import { ScriptLookup, type Scripts } from '../../src/proxy/script-lookup.js';
 import { withoutScripting } from '../../src/proxy/scripting.js';
 import { ScriptRegistry } from '../../src/script/registry.js';
 import { Session } from '../../src/session/session.js';
-import { PROMPT } from '../../src/upstream/in-flight.js';
 import { BUSY_WORDS, CANNOT_SERVE, NO_SCRIPT } from '../../src/upstream/unserved.js';
 import { Upstream } from '../../src/upstream/upstream.js';
 import { FakeClock } from './fake-clock.js';
@@ -88,10 +87,7 @@ export class TestProxy {
       clock,
       registry,
       busy: this.upstream.busy,
-      send: (receiver, command) =>
-        this.upstream
-          .lane(identity, this.upstream.homeState)
-          .send(receiver, command, 0, command.length, 1, PROMPT),
+      ask: (command, answered) => this.upstream.ask(command, answered),
     });
     this.scripts = { registry, lookup };
     this.outage = new TestOutage({

@@ -26,7 +26,7 @@ class LookupStage {
   readonly clock = new FakeClock();
   readonly registry = new ScriptRegistry({ maxBytes: 64 * 1024 });
   readonly results: LookupResult[] = [];
-  private readonly asked: { receiver: ReplyReceiver; command: string }[] = [];
+  private readonly asked: { answered: (reply: Buffer | null) => void; command: string }[] = [];
   private answerPing: ((reply: Buffer | null) => void) | null = null;
   readonly busy = new Busy({
     clock: this.clock,
@@ -39,22 +39,18 @@ class LookupStage {
     clock: this.clock,
     registry: this.registry,
     busy: this.busy,
-    send: (receiver, command) =>
-      void this.asked.push({ receiver, command: commandsIn(command)[0]! }),
+    ask: (command, answered) =>
+      void this.asked.push({ answered, command: commandsIn(command)[0]! }),
   });
 
   ask(source: string): void {
     this.lookup.ask(Buffer.from(sha1(source)), (result) => this.results.push(result));
   }
 
-  /** The oldest question is answered, byte by byte, or lost. Returns the question without the sha1. */
+  /** The oldest question is answered, or lost. Returns the question without the sha1. */
   answer(reply: string | null): string {
-    const { receiver, command } = this.asked.shift()!;
-    if (reply === null) receiver.lose(1, false, LOST, null);
-    else
-      [...Buffer.from(reply)].forEach((byte, index) =>
-        receiver.receive(Buffer.from([byte]), 0, 1, index === reply.length - 1 ? 1 : 0),
-      );
+    const { answered, command } = this.asked.shift()!;
+    answered(reply === null ? null : Buffer.from(reply));
     return command.slice(0, command.lastIndexOf(' '));
   }
 

@@ -521,3 +521,20 @@ test("I8: a client's own connection is not asked for its id, and not fenced", ()
   transport.last.close();
   assert.deepEqual([upstream.fences.pending, upstream.fences.isForbidden], [[], false]);
 });
+
+test("a question of the sidecar's own is answered once, however the reply comes; null when it will not", () => {
+  const { upstream, transport, clock } = new TestUpstream({ sharedLanes: 1 });
+  transport.last.open();
+  transport.last.say('+OK\r\n');
+  const answers: (string | null)[] = [];
+  const ask = (): void => {
+    upstream.ask(encodeCommand(['TIME']), (reply) => answers.push(reply?.toString() ?? null));
+    clock.endTick();
+  };
+  ask();
+  for (const byte of '*1\r\n$1\r\n7\r\n') transport.last.say(byte);
+  assert.deepEqual(answers, ['*1\r\n$1\r\n7\r\n']);
+  ask();
+  transport.last.close();
+  assert.deepEqual(answers.slice(1), [null]);
+});
