@@ -8,6 +8,7 @@ import { it } from 'node:test';
 import { Redis } from 'ioredis';
 import { ManagedProcess, type Cleanup } from '../helpers/child-process.js';
 import { eventually } from '../helpers/eventually.js';
+import { freezeProcess } from '../helpers/freeze.js';
 import { projectRoot } from '../helpers/project.js';
 import { describeTargets } from './targets.js';
 
@@ -92,7 +93,7 @@ async function stopInTask(
   taskOf: (worker: ManagedProcess) => Promise<string | null>,
 ): Promise<string> {
   return eventually('a worker is in the middle of a task', async () => {
-    worker.child.kill('SIGSTOP');
+    await freezeProcess(worker.pid);
     const id = await taskOf(worker);
     if (id === null) worker.child.kill('SIGCONT');
     return id;

@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Bystander } from '../helpers/bystander.js';
 import { eventually } from '../helpers/eventually.js';
+import { freezeProcess } from '../helpers/freeze.js';
 import { MEGABYTE, residentBytes } from '../helpers/process-figures.js';
 import { connectRaw, encodeCommand, type RawClient } from '../helpers/raw-client.js';
 import { startRedis, startSidecar } from '../helpers/servers.js';
@@ -99,7 +100,7 @@ test('a client that sends faster than the upstream takes is paused, and nothing 
   const client = await connectRaw(port);
   assert.equal(await client.ask('PING'), '+PONG\r\n');
   const command = encodeCommand('APPEND', 'flood', Buffer.alloc(100_000, 'f'));
-  process.kill(redis.pid, 'SIGSTOP');
+  await freezeProcess(redis.pid);
   const accepted = await floodUntilPaused(client, command);
   process.kill(redis.pid, 'SIGCONT');
   assert.ok(accepted.bytes <= 64 * MEGABYTE, `${accepted.bytes / MEGABYTE} MB were taken`);
@@ -113,7 +114,8 @@ test('a client that sends faster than the upstream takes is paused, and nothing 
 async function start(t: TestContext, upstream: 'redis' | 'embedded', args: string[]) {
   const redis = upstream === 'redis' ? await startRedis(t) : null;
   const { port, pid } = await startSidecar(t, { upstream: redis?.url ?? 'embedded:', args });
-  return { port, pid, bystander: await Bystander.start(t, port) };
+  const pids = redis === null ? [pid] : [pid, redis.pid];
+  return { port, pid, bystander: await Bystander.start(t, port, pids) };
 }
 
 async function nobodyListens(port: number): Promise<void> {

@@ -20,7 +20,10 @@ const SIMPLE: readonly Deed[] = ['push', 'stream', 'set', 'field', 'member', 're
 
 test('with nothing wrong the ledger finds nothing, behind a naive forwarder and without one', async (t) => {
   for (const isDirect of [true, false]) {
-    const { redis, naive, ledger, load, verdict } = await stage(t, { isDirect, deeds: undefined });
+    // On a machine that stalls, its usual impatience would be something wrong.
+    const habits = { ...HABITS, timeoutMs: 30_000 };
+    const how = { habits, isDirect, deeds: undefined };
+    const { redis, naive, ledger, load, verdict } = await stage(t, how);
     await load.untilAcknowledged(3_000);
     const found = await verdict();
     assertClean(found);
@@ -34,7 +37,7 @@ test('with nothing wrong the ledger finds nothing, behind a naive forwarder and 
 test('a frozen upstream: the retry doubles what ran after all', async (t) => {
   const { redis, naive, load, verdict } = await stage(t);
   await load.untilAcknowledged(500);
-  redis.freeze();
+  await redis.freeze();
   await eventually('it gave up', () => naive?.isAway);
   redis.thaw();
   await load.untilMore(500);
@@ -132,15 +135,15 @@ test('a transaction whose connection is lost in the middle: half of it runs', as
 test('answers that come too late or never are found', async (t) => {
   const { redis, ledger, load } = await stage(t, { isDirect: true });
   await load.untilAcknowledged(500);
-  redis.freeze();
-  await eventually('some wait', () => load.inFlight > 0);
+  await redis.freeze();
+  await load.untilStill();
   await load.finish(600);
   redis.thaw();
   const hung = await checkLedger(ledger, redis.port);
   assert.ok(hung.faults.hung > 0, hung.report);
   const late = new LedgerLoad(new Ledger(), { ...PACE, port: redis.port });
   await late.untilAcknowledged(500);
-  redis.freeze();
+  await redis.freeze();
   const frozenAt = machineNow();
   await eventually('the deadline has passed', () => machineNow() > frozenAt + 700);
   redis.thaw();

@@ -62,7 +62,7 @@ test('a sidecar killed while the breaker is half-open: L D O', async (t) => {
   const { sidecar, redis, load } = stage;
   for (let round = 0; round < 2; round += 1) {
     await load.untilMore(300);
-    redis.freeze();
+    await redis.freeze();
     await sidecar.until('the probe is out', ({ breaker }) => breaker.state === 'half-open');
     await killedNow(stage);
     await load.untilMore(100);
@@ -145,7 +145,7 @@ test('a second sidecar on the same journal refuses, even while the first one is 
   const { sidecar, redis, network, load } = stage;
   await load.untilMore(200);
   await stage.outage(300);
-  sidecar.freeze();
+  await sidecar.freeze();
   const second = await startsOn(t, sidecar.journalDirectory, network.port);
   assert.notEqual(await second.exited(), 0);
   assert.match(second.output(), /journal|lock/i);

@@ -25,7 +25,7 @@ test('an upstream frozen for 0.2 to 1.5 s: L D O T, and the shortest is no outag
   for (const frozenMs of [200, 600, 1_500]) {
     await load.untilMore(300);
     const before = await transitions(sidecar);
-    redis.freeze();
+    await redis.freeze();
     await pause(frozenMs);
     redis.thaw();
     await sidecar.untilDrained(RECOVERS_WITHIN_MS);
@@ -39,7 +39,7 @@ test('a frozen upstream is known within the deadline plus 250 ms, and its client
   const stage = await OutageStage.start(t);
   const { redis, sidecar, load } = stage;
   await load.untilMore(300);
-  redis.freeze();
+  await redis.freeze();
   const frozenAt = machineNow();
   await sidecar.until('the breaker is open', ({ breaker }) => breaker.state !== 'closed');
   const knownAfterMs = machineNow() - frozenAt;
@@ -60,7 +60,7 @@ test('an upstream frozen again and again, with scripts in flight too: L D O', as
   const { redis, sidecar, load } = stage;
   for (let round = 0; round < 3; round += 1) {
     await load.untilMore(300);
-    redis.freeze();
+    await redis.freeze();
     await pause(700);
     redis.thaw();
     await sidecar.untilDrained(RECOVERS_WITHIN_MS);
@@ -226,7 +226,7 @@ test('a probe that never returns ends by its own deadline, and there is one at a
   await stage.outage(200);
   // It comes back frozen: connecting works, and nothing else.
   await redis.start();
-  redis.freeze();
+  await redis.freeze();
   for (let probe = 0; probe < 2; probe += 1) {
     await sidecar.until('a probe is out', ({ breaker }) => breaker.state === 'half-open');
     await sidecar.until('it is open again', ({ breaker }) => breaker.state === 'open', 2_000);

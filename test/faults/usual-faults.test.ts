@@ -173,7 +173,7 @@ test('usual fault: half-open lets everybody through', async (t) => {
     return 'pass';
   };
   await redis.start();
-  redis.freeze();
+  await redis.freeze();
   const connects = network.connectedAt.length;
   await sidecar.until('it is half-open', ({ breaker }) => breaker.state === 'half-open');
   await load.untilMore(300);

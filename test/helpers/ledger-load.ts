@@ -81,8 +81,20 @@ export class LedgerLoad {
     return this.untilAcknowledged(this.ledger.counts.ok + count, withinMs);
   }
 
+  /** Resolves when writes are in flight, and what was answered has been read: nothing came between two looks. */
+  async untilStill(): Promise<void> {
+    let answered = -1;
+    const isStill = (): boolean => {
+      const { open, ok } = this.ledger.counts;
+      const isSame = open > 0 && ok === answered;
+      answered = ok;
+      return isSame;
+    };
+    await eventually('writes wait for an answer', isStill, { everyMs: 50 });
+  }
+
   /** No more commands; resolves when all are answered. What is not within the time stays open, and is hung. */
-  async finish(withinMs = 15_000): Promise<void> {
+  async finish(withinMs = 60_000): Promise<void> {
     this.isSending = false;
     const isAnswered = (): boolean => this.#clients.every(({ isIdle }) => isIdle);
     await eventually('everything is answered', isAnswered, { withinMs }).catch(() => undefined);

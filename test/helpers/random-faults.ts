@@ -117,7 +117,7 @@ async function fallSilent(victims: Victims, fromMs = 100, toMs = 450): Promise<v
   const way = chooseFrom(random, ways);
   switch (way) {
     case 'frozen':
-      redis.freeze();
+      await redis.freeze();
       break;
     case 'both':
       network.hold();

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict';
 import { ManagedProcess } from './child-process.js';
 import { eventually } from './eventually.js';
+import { freezeProcess } from './freeze.js';
 import { watchProcess } from './machine-time.js';
 
-const START_WITHIN_MS = 15_000;
+const START_WITHIN_MS = 60_000;
 
 /** A process that can be killed, frozen and started again. */
 export class Restartable {
@@ -101,9 +102,10 @@ export class Restartable {
     return this.#process?.stop('SIGTERM') ?? 0;
   }
 
-  freeze(): void {
+  /** SIGSTOP; resolves when it stands still. */
+  async freeze(): Promise<void> {
     this.#isFrozen = true;
-    this.#process?.child.kill('SIGSTOP');
+    if (this.#process !== null) await freezeProcess(this.#process.pid);
   }
 
   thaw(): void {

@@ -115,7 +115,7 @@ async function fallSilent(
   redis: OutageRedis,
   prometheus: Prometheus,
 ): Promise<void> {
-  redis.freeze();
+  await redis.freeze();
   await sidecar.untilOutage();
   await Promise.all([
     prometheus.firing('RespoolUpstreamTimeouts'),

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { isLocked, takeLock } from '../../src/journal/lock.js';
 import { ManagedProcess, temporaryDirectory, type Cleanup } from '../helpers/child-process.js';
 import { eventually } from '../helpers/eventually.js';
+import { freezeProcess } from '../helpers/freeze.js';
 
 const LOCK_MODULE = fileURLToPath(new URL('../../src/journal/lock.js', import.meta.url));
 
@@ -55,7 +56,7 @@ test('the second one is refused with one sentence, also when the first is stoppe
   const first = startHolder(t, directory);
   assert.match(await said(first), /held/);
   await assert.rejects(takeLock(directory), /in use by another sidecar; give each its own/);
-  first.child.kill('SIGSTOP');
+  await freezeProcess(first.pid);
   await assert.rejects(takeLock(directory), /in use by another sidecar/);
   assert.equal(await isLocked(directory), true);
   assert.equal(sockets(directory).length, 1, 'who was refused leaves nothing');

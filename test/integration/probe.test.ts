@@ -115,7 +115,7 @@ test('a frozen server ends by the deadline of the probe, connected or not', asyn
   const redis = await startOutageRedis(t);
   const stage = new Stage(t, redis.port, { onResult: () => undefined });
   await stage.finds(null);
-  redis.freeze();
+  await redis.freeze();
   for (const round of [1, 2, 3]) {
     const before = performance.now();
     assert.ok((await stage.ask()) instanceof TimeoutError, `round ${round}`);
@@ -131,7 +131,7 @@ test('frozen while the probe is out: it comes back all the same', async (t) => {
   const stage = new Stage(t, redis.port);
   await stage.finds(null);
   const asked = stage.ask();
-  redis.freeze();
+  await redis.freeze();
   const before = performance.now();
   const found = await asked;
   assert.ok(found === null || found instanceof TimeoutError);
@@ -144,7 +144,7 @@ test('a periodic look notices silence, unless there is a reason for it', async (
   const silence = { isExplained: true };
   const stage = new Stage(t, redis.port, { silence });
   await stage.looks(null);
-  redis.freeze();
+  await redis.freeze();
   await stage.finds(/did not reply within 400 ms/);
   const seen = stage.results.length;
   await stage.finds(/did not reply within 400 ms/);
@@ -160,7 +160,7 @@ test('a frozen server is not left with a connection for every asking', async (t)
   const stage = new Stage(t, redis.port, { timeoutMs: 50 });
   await stage.finds(null);
   stage.isWatching = false;
-  redis.freeze();
+  await redis.freeze();
   for (let round = 0; round < 20; round += 1) await stage.finds(/did not reply/);
   const open = (): number =>
     process.getActiveResourcesInfo().filter((one) => one === 'TCPSocketWrap').length;
@@ -331,7 +331,7 @@ test('while nobody watches it looks at nothing, and still answers', async (t) =>
 test('every asking is answered once, also the one that another overtakes and the one that is closed', async (t) => {
   const redis = await startOutageRedis(t);
   const stage = new Stage(t, redis.port, { onResult: () => undefined });
-  redis.freeze();
+  await redis.freeze();
   const answers: string[] = [];
   stage.probe.ask((problem) => answers.push(`first: ${problem?.message}`));
   stage.probe.ask((problem) => answers.push(`second: ${problem?.message}`));

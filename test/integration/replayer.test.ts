@@ -10,6 +10,7 @@ import { diskFiles } from '../../src/journal/disk-files.js';
 import { Journal } from '../../src/journal/journal.js';
 import { temporaryDirectory } from '../helpers/child-process.js';
 import { eventually } from '../helpers/eventually.js';
+import { freezeProcess } from '../helpers/freeze.js';
 import { HeldPath } from '../helpers/held-path.js';
 import type { HeldJournal } from '../helpers/held-journal.js';
 import { freePort } from '../helpers/ports.js';
@@ -194,7 +195,7 @@ test('I5: redis-server frozen over a batch and thawed later has it once', async 
   const { redis, client, replaying, journal } = await stage(t, { timeoutMs: 300 });
   await replaying.finish();
   const expected = appendNumbers(journal, 'list', 500);
-  process.kill(redis.pid, 'SIGSTOP');
+  await freezeProcess(redis.pid);
   try {
     replaying.replayer.poke();
     await eventually('it is given up', () => replaying.failures.length === 1);

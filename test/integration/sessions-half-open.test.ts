@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { busyScript } from '../helpers/busy-script.js';
 import { eventually } from '../helpers/eventually.js';
+import { freezeProcess } from '../helpers/freeze.js';
 import { connectRaw } from '../helpers/raw-client.js';
 import { startRedis, startSidecar, type RedisServer, type Sidecar } from '../helpers/servers.js';
 
@@ -15,7 +16,7 @@ test('a frozen upstream is found within the timeout; the outcome of what was sen
   const { redis, sidecar } = await start(t);
   const client = await connectRaw(sidecar.port);
   assert.equal(await client.ask('INCR', 'n'), ':1\r\n');
-  freeze(redis);
+  await freeze(redis);
   const sentAt = performance.now();
   assert.match(await client.ask('INCR', 'n'), /^-UNKNOWNOUTCOME [^\r\n]+\r\n$/);
   const waitedMs = performance.now() - sentAt;
@@ -29,7 +30,7 @@ test('what comes while the upstream is frozen is answered in time, and nobody ha
   const { redis, sidecar } = await start(t);
   const client = await connectRaw(sidecar.port);
   await client.ask('SET', 'k', 'v');
-  freeze(redis);
+  await freeze(redis);
   const answers: string[] = [];
   for (let round = 0; round < 3; round += 1) {
     const sentAt = performance.now();
@@ -75,8 +76,8 @@ async function start(t: TestContext): Promise<{ redis: RedisServer; sidecar: Sid
 }
 
 /** Stops the process without closing anything: its kernel goes on accepting bytes and connections. SIGKILL ends it, too. */
-function freeze(redis: RedisServer): void {
-  process.kill(redis.pid, 'SIGSTOP');
+function freeze(redis: RedisServer): Promise<void> {
+  return freezeProcess(redis.pid);
 }
 
 function thaw(redis: RedisServer): void {
