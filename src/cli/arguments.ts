@@ -57,7 +57,7 @@ function createProgram(choose: (invocation: Invocation) => void): Command {
   const program = new Command('respool')
     .description('A Redis sidecar: point a Redis client at it instead of at Redis.')
     .version(VERSION, '--version', 'print the version')
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
     .addHelpText(
       'after',
       '\nEach option is also an environment variable (--max-clients: RESPOOL_MAX_CLIENTS) and a line of the\n' +
@@ -106,7 +106,7 @@ function createProgram(choose: (invocation: Invocation) => void): Command {
   for (const command of withSubcommands(program)) {
     // What is unknown is not an error yet: it is reported together with everything else that is wrong.
     command.exitOverride().allowUnknownOption().allowExcessArguments();
-    command.helpOption('--help', 'print this help');
+    command.helpOption('-h, --help', 'print this help');
   }
   return program;
 }
@@ -164,10 +164,11 @@ function flagsOf(program: Command): ConfigInputs['flags'] {
 function leftovers(args: readonly string[], command: Command): string[] {
   const unknown = args.filter((arg) => arg.startsWith('-'));
   if (unknown.length === 0) {
-    const commands = command.commands.map((each) => each.name());
-    return args.map(
-      (arg) => `${JSON.stringify(arg)} is not expected here${suggestion(arg, commands)}`,
-    );
+    const words = [...command.commands.map((each) => each.name()), '--help', '--version'];
+    return args.map((arg) => {
+      const others = words.filter((word) => word !== arg);
+      return `${JSON.stringify(arg)} is not expected here${suggestion(arg, others)}`;
+    });
   }
   const known = [
     ...FLAG_NAMES.map((name) => `--${name}`),

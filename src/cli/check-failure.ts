@@ -4,7 +4,8 @@ import { finding, type Finding } from './finding.js';
 /** Why nobody could be reached, from the words of the error. */
 export function judgeFailure(cause: string): Finding {
   const advice = FAILURES.find(([pattern]) => pattern.test(cause))?.[1] ?? null;
-  return finding('error', 'unreachable', `The upstream cannot be used: ${cause}.`, advice);
+  const sentence = /[.?!]$/.test(cause) ? cause : `${cause}.`;
+  return finding('error', 'unreachable', `The upstream cannot be used: ${sentence}`, advice);
 }
 
 const FAILURES: readonly (readonly [RegExp, string])[] = [

@@ -1,13 +1,22 @@
 /** What a sidecar says of itself, as lines of plain text for `respool status`. */
 import { formatBytes, formatCount, formatSeconds, plural, printable } from '../base/figures.js';
+import { situationOf } from '../proxy/situation.js';
 import type { SidecarStatus } from '../proxy/status.js';
 import { alignColumns } from './columns.js';
 
-/** A few lines for people. */
+/** A few lines for people: what is going on, what to do about it, and what is behind it. */
 export function formatStatus(status: SidecarStatus): string {
   const { version, uptimeSeconds, condition } = status;
+  const said = [situationOf(status).sentence, ...adviceLines(status)];
   const first = ['respool', `${version}, ${condition}, up ${formatSeconds(uptimeSeconds)}`];
-  return alignColumns([first, ...statusRows(status)]);
+  return `${said.join('\n')}\n${alignColumns([first, ...statusRows(status)])}`;
+}
+
+/** What there is to be done, indented: a line for each. */
+export function adviceLines(status: SidecarStatus): readonly string[] {
+  return situationOf(status).advice.map(({ text, command }) =>
+    command === null ? `  ${text}` : `  ${text} ${command}`,
+  );
 }
 
 /** What is behind the condition: a name and a fact each. */

@@ -29,7 +29,10 @@ export async function status(
 async function printStatus(host: StatusHost, admin: TcpAddress): Promise<number> {
   const status = await fetchStatus(admin);
   if (status instanceof Error) {
-    host.stderr.write(`respool: no status from ${formatAddress(admin)}: ${status.message}\n`);
+    const whom = formatAddress(admin);
+    host.stderr.write(
+      `respool: no status from ${whom}: ${status.message}\n  Is a sidecar running, and is ${whom} its --admin address?\n`,
+    );
     return 1;
   }
   host.stdout.write(formatStatus(status));

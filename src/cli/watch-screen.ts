@@ -3,7 +3,7 @@ import { formatCount, formatSeconds, formatSpell, plural, printable } from '../b
 import { happened, situationOf, type Tone } from '../proxy/situation.js';
 import type { SidecarStatus } from '../proxy/status.js';
 import { alignColumns } from './columns.js';
-import { statusRows } from './status-text.js';
+import { adviceLines, statusRows } from './status-text.js';
 import type { Line } from './terminal.js';
 
 export interface Watched {
@@ -24,11 +24,9 @@ const EMPTY: Line = [];
 
 /** The whole screen. */
 export function renderScreen({ status, rates, admin, columns }: Watched): readonly Line[] {
-  const { tone, sentence, advice } = situationOf(status);
+  const { tone, sentence } = situationOf(status);
   const said = wrap(`${SIGNS[tone]} ${sentence}`, columns).map((text): Line => [[text, tone]]);
-  const advised = advice.flatMap(({ text, command }) =>
-    wrap(`  ${command === null ? text : `${text} ${command}`}`, columns).map(dim),
-  );
+  const advised = adviceLines(status).flatMap((line) => wrap(line, columns).map(dim));
   return [
     ...said,
     ...advised,

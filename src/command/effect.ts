@@ -10,29 +10,31 @@ export const CLIENT_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map(
     getname: 'name',
     setinfo: 'library',
     // These name the connection they run on, so the client keeps the one it was told about.
-    id: 'sticky',
-    info: 'sticky',
-    list: 'sticky',
+    id: 'tied',
+    info: 'tied',
+    list: 'tied',
+    // From here on replies do not come, or one of them does not.
     reply: 'sticky',
-    tracking: 'sticky',
-    trackinginfo: 'sticky',
-    caching: 'sticky',
-    getredir: 'sticky',
-    'no-evict': 'sticky',
-    'no-touch': 'sticky',
+    tracking: 'tied',
+    trackinginfo: 'tied',
+    caching: 'tied',
+    getredir: 'tied',
+    'no-evict': 'tied',
+    'no-touch': 'tied',
     // May mean the connection it runs on: kept apart from the shared ones for its duration.
     kill: 'apart',
     // Must not stand behind what the pause holds back.
     unpause: 'urgent',
-    capa: 'sticky',
-    'import-source': 'sticky',
+    capa: 'tied',
+    'import-source': 'tied',
   } as const satisfies Record<string, SessionEffect>),
 );
 
-/** The same for SCRIPT and FUNCTION. KILL must not stand behind the script that it is to end. */
+/** The same for SCRIPT and FUNCTION. KILL must not stand behind the script that it is to end, STATS tells which it is. */
 export const SCRIPTING_EFFECTS: ReadonlyMap<string, SessionEffect> = new Map([
   ['debug', 'sticky'],
   ['kill', 'urgent'],
+  ['stats', 'urgent'],
 ]);
 
 /** The effect of the command `id` called with `args` (the name first). */
@@ -55,6 +57,15 @@ export function effectOf(id: number, args: readonly Buffer[]): SessionEffect {
   }
 }
 
+/** CLIENT subcommands that only ask about the connection: on another one they are asked anew. */
+export function asksAboutConnection(args: readonly Buffer[]): boolean {
+  return ABOUT_CONNECTION.has(subcommand(args));
+}
+
+const ABOUT_CONNECTION: ReadonlySet<string> = new Set([
+  ...['id', 'info', 'list', 'getname', 'trackinginfo', 'getredir'],
+]);
+
 /** The first argument in lower case; empty when there is none. */
 export function subcommand(args: readonly Buffer[]): string {
   return args[1]?.toString('latin1').toLowerCase() ?? '';
@@ -65,5 +76,5 @@ export function endsScripts(id: number, frame: Buffer): boolean {
   const { name } = COMMANDS[id]!;
   if (name === 'shutdown') return true;
   const mayKill = name === 'script' || name === 'function';
-  return mayKill && effectOf(id, splitArguments(frame)) === 'urgent';
+  return mayKill && subcommand(splitArguments(frame)) === 'kill';
 }

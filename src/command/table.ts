@@ -45,7 +45,9 @@ const REPEATED_WORDS = ['reads', 'same', 'differs'] as const;
  * - `urgent` it must get through while the upstream is busy with a script, whatever the client's settings.
  * - `auth` `hello` `select` `name` `library` a setting that must be re-applied on any other connection; true once the
  *   upstream has said so.
- * - `subscribe` `monitor` `sticky` state that stays, or bytes that come unasked: the client keeps the connection.
+ * - `tied` it speaks of its connection, or leaves something on it, and is answered like anything else: the client has the
+ *   connection to itself from then on.
+ * - `subscribe` `monitor` `sticky` from here on it is not one reply for each command: the client keeps the connection.
  * - `replicate` from here on the upstream speaks the replication protocol, which is not RESP.
  * - `quit` `reset` `hang-up` the end of the connection or of its state (`hang-up`: HTTP that strayed here: Redis hangs up
  *   on it so that a web page cannot talk to it, `securityWarningCommand`).
@@ -65,7 +67,7 @@ const EFFECT_WORDS = [
     'apart',
   ] as const),
   ...(['urgent', 'auth', 'hello', 'select', 'name', 'library', 'subscribe', 'monitor'] as const),
-  ...(['sticky', 'replicate', 'quit', 'reset', 'hang-up', 'own'] as const),
+  ...(['tied', 'sticky', 'replicate', 'quit', 'reset', 'hang-up', 'own'] as const),
 ] as const;
 
 /** `slow` commands may rightly keep the upstream busy for long: silence meanwhile does not mean that it is gone. */

@@ -10,6 +10,7 @@
  * A stalled connection reads nothing: its unread input stays in the kernel, and the one chunk at hand is the backlog.
  */
 import type net from 'node:net';
+import type { Clock, Timer } from '../base/clock.js';
 import { classify } from '../command/classify.js';
 import { encodeCommand, encodeError } from '../resp/encoder.js';
 import { splitInline } from '../resp/inline.js';
@@ -20,8 +21,11 @@ import { InputTail } from './input-tail.js';
 
 /** What a client's commands are handed to. */
 export interface ConnectionHandler {
-  /** True when the command may join the run that is passed on as it came. Counts it. */
-  admit(commandId: number): boolean;
+  /**
+   * True when the command, `bytes` long and of so many arguments (the name included), may join the run that is passed on
+   * as it came. Counts it.
+   */
+  admit(commandId: number, bytes: number, argumentCount: number): boolean;
   /** Passes on `count` admitted commands, `buffer[start, end)`. The buffer is not touched afterwards. */
   forward(buffer: Buffer, start: number, end: number, count: number): void;
   /** Deals with one command that was not admitted. False: not now; it comes again after `resume`. */
@@ -46,6 +50,7 @@ export interface ConnectionHandler {
 }
 
 export interface ConnectionOptions {
+  readonly clock: Clock;
   readonly outbox: Outbox;
   readonly traffic: {
     downstreamBytesIn: number;
@@ -82,6 +87,9 @@ export class ClientConnection implements Flushable {
   private isProcessing = false;
   private isFollowed = false;
   private overhears = false;
+  /** Runs out when a client that was told goodbye should have gone. */
+  private lingering: Timer | null = null;
+  private bytesThrownAway = 0;
 
   constructor(
     private readonly socket: net.Socket,
@@ -100,6 +108,7 @@ export class ClientConnection implements Flushable {
     socket.on('close', () => {
       this.isFinished = true;
       this.backlog = null;
+      this.lingering?.cancel();
       handler.closed();
     });
   }
@@ -163,7 +172,7 @@ export class ClientConnection implements Flushable {
     }
     // Whatever it still sends is read and thrown away, or the kernel would answer it with a reset.
     this.socket.resume();
-    this.socket.setTimeout(LINGER_MS, () => this.socket.destroy());
+    this.lingering = this.options.clock.after(LINGER_MS, () => this.socket.destroy());
   }
 
   /** Closes at once; what the client has not read is lost. */
@@ -221,7 +230,7 @@ export class ClientConnection implements Flushable {
 
   private onData(chunk: Buffer): void {
     this.options.traffic.downstreamBytesIn += chunk.length;
-    if (this.isFinished) return;
+    if (this.isFinished) return this.throwAway(chunk.length);
     if (this.backlog !== null) {
       // Node may deliver one more chunk after pause().
       this.backlog = Buffer.concat([this.backlog, chunk]);
@@ -229,6 +238,12 @@ export class ClientConnection implements Flushable {
       return;
     }
     this.process(this.tail.isEmpty ? chunk : this.tail.join(chunk));
+  }
+
+  /** It was told goodbye, and has had time to notice. */
+  private throwAway(bytes: number): void {
+    this.bytesThrownAway += bytes;
+    if (this.bytesThrownAway > MAX_THROWN_AWAY_BYTES) this.socket.destroy();
   }
 
   private onEnd(): void {
@@ -256,7 +271,7 @@ export class ClientConnection implements Flushable {
       if (found === COMMAND) {
         const next = framer.frameEnd;
         const id = classify(buffer, framer.nameStart, framer.nameBytes);
-        if (handler.admit(id)) {
+        if (handler.admit(id, next - pos, framer.argumentCount)) {
           run += 1;
           pos = next;
           continue;
@@ -288,7 +303,7 @@ export class ClientConnection implements Flushable {
     if (words.length === 0) return true;
     const frame = encodeCommand(words);
     const id = classify(words[0]!, 0, words[0]!.length);
-    if (this.handler.admit(id)) {
+    if (this.handler.admit(id, frame.length, words.length)) {
       this.handler.forward(frame, 0, frame.length, 1);
       return true;
     }
@@ -384,3 +399,5 @@ export class ClientConnection implements Flushable {
 const STOP = -1;
 /** How long a client may take to read the last words before its connection is dropped. */
 const LINGER_MS = 5000;
+/** One that sends on and on does not read; Redis would have hung up at once. */
+const MAX_THROWN_AWAY_BYTES = 1024 * 1024;

@@ -47,6 +47,13 @@ export class Listener {
     if (this.address.kind === 'unix') fs.chmodSync(this.address.path, 0o700);
   }
 
+  /** Where it listens; once it has started, with the port that port 0 stands for. */
+  get where(): ListenAddress {
+    const bound = this.server.address();
+    const isPort = this.address.kind === 'tcp' && bound !== null && typeof bound === 'object';
+    return isPort ? { ...this.address, port: bound.port } : this.address;
+  }
+
   /** Stops accepting; established connections go on. */
   stop(): void {
     this.server.close();
@@ -60,9 +67,16 @@ export class Listener {
     if (error.code === 'EADDRINUSE') {
       return `cannot listen on ${name}: another program already does. Stop it, or choose another address with --listen.`;
     }
-    if (error.code === 'EACCES')
-      return `cannot listen on ${name}: not permitted. Choose another address with --listen.`;
-    return `cannot listen on ${name}: ${error.message}`;
+    return `cannot listen on ${name}: ${this.reasonOf(error)}. Choose another address with --listen.`;
+  }
+
+  private reasonOf({ code, message }: NodeJS.ErrnoException): string {
+    const { address } = this;
+    if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
+    if (code !== 'EACCES') return message;
+    // libuv says EACCES for a directory that is not there, too.
+    const isHomeless = address.kind === 'unix' && !fs.existsSync(dirname(address.path));
+    return isHomeless ? `there is no directory ${dirname(address.path)}` : 'not permitted';
   }
 }
 

@@ -25,6 +25,7 @@ const SHORTEST_WAIT_MS = 10;
 
 export class RateLimit implements ConnectionHandler {
   private tokens: number;
+  private burst: number;
   private filledAt: number;
   private isWaiting = false;
 
@@ -32,14 +33,22 @@ export class RateLimit implements ConnectionHandler {
     private readonly inner: ConnectionHandler,
     private readonly options: RateLimitOptions,
   ) {
-    this.tokens = options.burst;
+    this.burst = options.burst;
+    this.tokens = this.burst;
     this.filledAt = options.clock.now();
   }
 
+  /** From now on it slows nobody down: a sidecar that stops answers what it was sent as fast as it can. */
+  lift(): void {
+    this.burst = Infinity;
+    this.tokens = Infinity;
+    this.options.resume();
+  }
+
   /** Asked before `command`, which goes by what was found here. */
-  admit(commandId: number): boolean {
+  admit(commandId: number, bytes: number, argumentCount: number): boolean {
     this.refill();
-    if (this.tokens < 1 || !this.inner.admit(commandId)) return false;
+    if (this.tokens < 1 || !this.inner.admit(commandId, bytes, argumentCount)) return false;
     this.tokens -= 1;
     return true;
   }
@@ -82,9 +91,9 @@ export class RateLimit implements ConnectionHandler {
   }
 
   private refill(): void {
-    const { clock, perSecond, burst } = this.options;
+    const { clock, perSecond } = this.options;
     const now = clock.now();
-    this.tokens = Math.min(burst, this.tokens + ((now - this.filledAt) * perSecond) / 1000);
+    this.tokens = Math.min(this.burst, this.tokens + ((now - this.filledAt) * perSecond) / 1000);
     this.filledAt = now;
   }
 

@@ -3,10 +3,11 @@
  * into it once; nothing else is allocated for it.
  */
 import {
+  framesLength,
   RECORD_HEADER_BYTES,
   writeRecord,
   type JournalMarks,
-  type JournalRecord,
+  type NewRecord,
 } from './record.js';
 
 /** Every so many bytes the place of a record is noted, so that it is found again without reading the whole segment. */
@@ -33,9 +34,9 @@ export class Batch {
   notes: Note[] = [];
 
   /** Copies the record in. */
-  add(record: JournalRecord, marks: JournalMarks): void {
+  add(record: NewRecord, marks: JournalMarks): void {
     const at = this.usedBytes;
-    this.makeRoom(RECORD_HEADER_BYTES + record.bytes.length);
+    this.makeRoom(RECORD_HEADER_BYTES + framesLength(record));
     this.usedBytes = writeRecord(this.memory, at, record, marks, at);
     if (at >= this.notes.length * NOTE_EVERY_BYTES)
       this.notes.push({ seq: record.seq, offset: at, ordinal: this.records });

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import { Batch } from './batch.js';
 import { diskProblem, withOutcome, type JournalProblem } from './problem.js';
-import type { JournalMarks, JournalRecord } from './record.js';
+import type { JournalMarks, NewRecord } from './record.js';
 
 const RECOVERY = { firstMs: 250, maxMs: 2000, factor: 1.5, jitter: 0.25 };
 
@@ -58,7 +58,7 @@ export class CommitQueue {
   }
 
   /** Copies the record; it is written at the end of the tick, or when the commit before it is done. */
-  add(record: JournalRecord): void {
+  add(record: NewRecord): void {
     this.gathering.add(record, this.options.marks);
     this.wake();
   }

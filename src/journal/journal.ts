@@ -67,6 +67,8 @@ export class Journal {
   private settled: number;
   private readonly pending: Pending;
   private emptyTimer: Timer | null = null;
+  /** Of that the log was told. */
+  private wasFull = false;
   private isClosed = false;
 
   /**
@@ -160,8 +162,24 @@ export class Journal {
     return this.segments.all.every(({ records, lastSeq }) => records === 0 || lastSeq <= promised);
   }
 
+  /** Why not even the smallest record can be taken now, though it is open; null when it can. */
+  get problem(): JournalProblem | null {
+    return this.isClosed ? null : this.problemOf(0);
+  }
+
   /** Why a record of so many bytes cannot be taken now ("journal is full", "the journal's disk is full (…)"), or null. */
   refusal(bytes: number): JournalProblem | null {
+    const problem = this.problemOf(bytes);
+    if (problem?.code === 'full') this.tellFull(problem);
+    return problem;
+  }
+
+  /** A record of so many bytes, or records of as many together, can be taken now. */
+  hasRoomFor(bytes: number): boolean {
+    return this.problemOf(bytes) === null;
+  }
+
+  private problemOf(bytes: number): JournalProblem | null {
     if (this.isClosed) return new JournalProblem('closed', 'the journal is closed');
     return (
       this.queue.problem ??
@@ -169,17 +187,32 @@ export class Journal {
     );
   }
 
+  /** Once until it is empty again: where a large record does not fit, a small one may. */
+  private tellFull({ message: reason }: JournalProblem): void {
+    if (this.wasFull) return;
+    this.wasFull = true;
+    const { logger, maxBytes } = this.options;
+    logger.error('journal: writes are refused', { reason, records: this.pendingRecords, maxBytes });
+  }
+
   /**
-   * Queues a record for the commit of this tick and returns its number. `bytes` are copied. Throws a JournalProblem when
-   * `refusal` is not null.
+   * Queues a record for the commit of this tick and returns its number. `bytes[start, end)` are copied. Throws a
+   * JournalProblem when `refusal` is not null.
    */
-  append(db: number, flags: number, commands: number, bytes: Buffer): number {
-    const problem = this.refusal(bytes.length);
+  append(
+    db: number,
+    flags: number,
+    commands: number,
+    bytes: Buffer,
+    start = 0,
+    end = bytes.length,
+  ): number {
+    const problem = this.refusal(end - start);
     if (problem !== null) throw problem;
     const seq = this.nextSeq;
     this.nextSeq += 1;
     const wallMs = Math.round(this.options.clock.wallMs());
-    this.queue.add({ seq, wallMs, db, flags, commands, bytes });
+    this.queue.add({ seq, wallMs, db, flags, commands, bytes, start, end });
     return seq;
   }
 
@@ -292,6 +325,7 @@ export class Journal {
         await this.writer.begin(this.startOf(null));
       });
       await this.room.clear();
+      this.wasFull = false;
     } catch (error) {
       const { message: reason } = diskProblem('making a segment', error);
       this.options.logger.warn('journal: the replayed segments cannot be removed yet', { reason });

@@ -56,18 +56,30 @@ export interface RecordHeader {
   readonly db: number;
 }
 
-/** Writes a record at `at`; `into` has room for it. Returns where it ends. `record.bytes` are copied. */
+/** A record on its way into the journal: where it says so its frames are only `bytes[start, end)`. */
+export interface NewRecord extends JournalRecord {
+  readonly start?: number;
+  readonly end?: number;
+}
+
+/** How long the frames of a new record are. */
+export function framesLength({ bytes, start = 0, end = bytes.length }: NewRecord): number {
+  return end - start;
+}
+
+/** Writes a record at `at`; `into` has room for it. Returns where it ends. The frames are copied. */
 export function writeRecord(
   into: Buffer,
   at: number,
-  record: JournalRecord,
+  record: NewRecord,
   marks: JournalMarks,
   inCommit: number,
 ): number {
   const { bytes, seq, wallMs } = record;
-  const end = at + RECORD_HEADER_BYTES + bytes.length;
+  const length = framesLength(record);
+  const end = at + RECORD_HEADER_BYTES + length;
   into.writeUInt32LE(marks.mark, at);
-  into.writeUInt32LE(bytes.length, at + 8);
+  into.writeUInt32LE(length, at + 8);
   into.writeUInt32LE(inCommit, at + 12);
   into.writeUInt32LE(seq % 2 ** 32, at + 16);
   into.writeUInt16LE(Math.floor(seq / 2 ** 32), at + 20);
@@ -77,7 +89,7 @@ export function writeRecord(
   into.writeUInt16LE(0, at + 30);
   into.writeUInt32LE(record.commands, at + 32);
   into.writeUInt32LE(record.db, at + 36);
-  bytes.copy(into, at + RECORD_HEADER_BYTES);
+  bytes.copy(into, at + RECORD_HEADER_BYTES, record.start, record.end);
   into.writeUInt32LE(crc32(into.subarray(at + 8, end), marks.crcSeed), at + 4);
   return end;
 }

@@ -57,6 +57,10 @@ export class Health {
   private readonly waiting = new Set<() => void>();
   private changeOverTimer: Timer | null = null;
   private openedAtMs: number | null = null;
+  /** Why it was away when that was last told, since it was last healthy. */
+  private toldCause: string | null = null;
+  /** False: it went for the reason it had gone before, as it does each second where replay is refused. */
+  private isNews = true;
   private repliesTold = 0;
   /** Since replay began. */
   private hasCaughtUp = false;
@@ -184,7 +188,13 @@ export class Health {
   private beginOutage(cause: Error): void {
     const { upstream, store, logger } = this.parts;
     this.openedAtMs ??= this.parts.clock.now();
-    logger.warn('outage: the upstream is away, writes go to the journal', { cause: cause.message });
+    const { message } = cause;
+    this.isNews = message !== this.toldCause;
+    this.toldCause = message;
+    logger[this.isNews ? 'warn' : 'debug'](
+      'outage: the upstream is away, writes go to the journal',
+      { cause: message },
+    );
     this.stopReplay();
     store.begin();
     // First the mode: what the upstream gives back must find its way to the store.
@@ -195,7 +205,9 @@ export class Health {
   private beginReplay(): void {
     const { upstream, journal, logger } = this.parts;
     upstream.resume();
-    logger.info('the upstream is back', { records: journal.pendingRecords });
+    logger[this.isNews ? 'info' : 'debug']('the upstream is back', {
+      records: journal.pendingRecords,
+    });
     this.enter('replaying');
     this.startReplay();
   }
@@ -223,6 +235,7 @@ export class Health {
     this.stopReplay();
     logger.info('healthy again', { outageMs: Math.round(this.outageMs ?? 0) });
     this.openedAtMs = null;
+    this.toldCause = null;
     this.enter('through');
     // What clients still await from the store comes back to them, and goes to the upstream.
     store.end();

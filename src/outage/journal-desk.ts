@@ -11,10 +11,10 @@ import type { Journal } from '../journal/journal.js';
 import type { JournalProblem } from '../journal/problem.js';
 import type { PendingKeys } from './pending-keys.js';
 
-/** Who handed a write in. Told once per append, in the order of the appends. */
+/** Who handed writes in. Told of each append, in the order of the appends. */
 export interface Depositor {
-  /** The journal has it as durably as configured; or, with a problem, has not and never will. */
-  settled(problem: Error | null): void;
+  /** The journal has the next `count` as durably as configured; or, with a problem, has not and never will. */
+  settled(count: number, problem: Error | null): void;
   /** All that this commit settled has been said: the moment to answer. */
   release(): void;
 }
@@ -35,13 +35,29 @@ export interface JournalDeskOptions {
 /** Keys that a record touches; null when they cannot be told. */
 export type Keys = readonly Buffer[] | null;
 
+/** A write of one key that is journaled as it came: `bytes[start, end)`, its key `bytes[keyStart, keyEnd)`. */
+export interface PlainWrite {
+  readonly db: number;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+}
+
+/** Appends of one depositor that stand together: the last `count` numbers up to `lastSeq`. */
+interface Waiting {
+  readonly depositor: Depositor;
+  lastSeq: number;
+  count: number;
+}
+
 export class JournalDesk {
   private journal!: Journal;
   private writesOnTheWay = 0;
   private bytesOnTheWay = 0;
   private isAhead = false;
-  private waiting: Depositor[] = [];
-  private waitingSeqs: number[] = [];
+  private waiting: Waiting[] = [];
 
   constructor(private readonly options: JournalDeskOptions) {}
 
@@ -60,9 +76,14 @@ export class JournalDesk {
     return this.journal.refusal(this.bytesOnTheWay + bytes);
   }
 
-  /** A write is on its way to the store. */
-  enter(bytes: number): void {
-    this.writesOnTheWay += 1;
+  /** Writes of so many bytes together can be accepted now. */
+  hasRoomFor(bytes: number): boolean {
+    return this.journal.hasRoomFor(this.bytesOnTheWay + bytes);
+  }
+
+  /** Writes are on their way to the store. */
+  enter(bytes: number, writes = 1): void {
+    this.writesOnTheWay += writes;
     this.bytesOnTheWay += bytes;
   }
 
@@ -79,40 +100,71 @@ export class JournalDesk {
     record: { db: number; flags: number; commands: number; bytes: Buffer },
     keys: Keys,
   ): void {
-    this.bytesOnTheWay -= entered;
     const { db, flags, commands, bytes } = record;
-    let seq: number;
-    try {
-      seq = this.journal.append(db, flags, commands, bytes);
-    } catch (problem) {
-      this.oneLess(1);
-      this.storeIsAhead();
-      throw problem;
-    }
-    if (keys === null) this.options.pendingKeys.noteAll(seq);
-    else for (const key of keys) this.options.pendingKeys.note(db, key, seq);
-    this.waiting.push(depositor);
-    this.waitingSeqs.push(seq);
+    const { pendingKeys } = this.options;
+    const seq = this.handIn(depositor, entered, db, flags, commands, bytes, 0, bytes.length);
+    if (keys === null) pendingKeys.noteAll(seq);
+    else for (const key of keys) pendingKeys.note(db, key, seq);
+  }
+
+  /** The same for a plain write, of which nobody has made an object. */
+  appendPlain(depositor: Depositor, entered: number, write: PlainWrite): void {
+    const { db, bytes, start, end, keyStart, keyEnd } = write;
+    const seq = this.handIn(depositor, entered, db, 0, 1, bytes, start, end);
+    this.options.pendingKeys.note(db, bytes, seq, keyStart, keyEnd);
   }
 
   /** The journal's word on every record up to and with `throughSeq` that it had not spoken of. */
   settled(throughSeq: number, problem: Error | null): void {
-    const { waiting, waitingSeqs } = this;
-    let count = 0;
+    const { waiting } = this;
     const touched = new Set<Depositor>();
-    while (count < waiting.length && waitingSeqs[count]! <= throughSeq) {
-      waiting[count]!.settled(problem);
-      touched.add(waiting[count]!);
-      count += 1;
+    let whole = 0;
+    let count = 0;
+    for (const one of waiting) {
+      const { depositor, lastSeq } = one;
+      const done = Math.min(one.count, throughSeq - lastSeq + one.count);
+      if (done <= 0) break;
+      depositor.settled(done, problem);
+      touched.add(depositor);
+      count += done;
+      one.count -= done;
+      if (one.count > 0) break;
+      whole += 1;
     }
     if (count === 0) return;
-    this.waiting = waiting.slice(count);
-    this.waitingSeqs = waitingSeqs.slice(count);
+    this.waiting = waiting.slice(whole);
     for (const depositor of touched) depositor.release();
     if (problem === null) this.options.onSettled();
     else this.storeIsAhead();
     this.options.onReleased();
     this.oneLess(count);
+  }
+
+  private handIn(
+    depositor: Depositor,
+    entered: number,
+    db: number,
+    flags: number,
+    commands: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): number {
+    this.bytesOnTheWay -= entered;
+    let seq: number;
+    try {
+      seq = this.journal.append(db, flags, commands, bytes, start, end);
+    } catch (problem) {
+      this.oneLess(1);
+      this.storeIsAhead();
+      throw problem;
+    }
+    const last = this.waiting.at(-1);
+    if (last !== undefined && last.depositor === depositor && last.lastSeq === seq - 1) {
+      last.lastSeq = seq;
+      last.count += 1;
+    } else this.waiting.push({ depositor, lastSeq: seq, count: 1 });
+    return seq;
   }
 
   // Both at the end of the tick: they may end the store, in the midst of whose replies we are.

@@ -13,9 +13,9 @@ export class PendingKeys {
   private readonly seqs = new Float64Array(PLACES);
   private floor = 0;
 
-  /** The record `seq` touches `key` of database `db`. Called with rising `seq`. */
-  note(db: number, key: Uint8Array, seq: number): void {
-    this.seqs[placeOf(db, key)] = seq;
+  /** The record `seq` touches the key `bytes[start, end)` of database `db`. Called with rising `seq`. */
+  note(db: number, bytes: Uint8Array, seq: number, start = 0, end = bytes.length): void {
+    this.seqs[placeOf(db, bytes, start, end)] = seq;
   }
 
   /** The record `seq` touches keys that cannot be told: it counts for all of them. */
@@ -25,13 +25,13 @@ export class PendingKeys {
 
   /** The last record that may have touched the key; 0 when none has. */
   seqOf(db: number, key: Uint8Array): number {
-    return Math.max(this.floor, this.seqs[placeOf(db, key)]!);
+    return Math.max(this.floor, this.seqs[placeOf(db, key, 0, key.length)]!);
   }
 }
 
 /** FNV-1a over the database and the key, folded: a byte costs one multiplication. */
-function placeOf(db: number, key: Uint8Array): number {
+function placeOf(db: number, bytes: Uint8Array, start: number, end: number): number {
   let hash = Math.imul(0x811c9dc5 ^ db, 0x01000193);
-  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key[at]!, 0x01000193);
+  for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
   return (hash ^ (hash >>> 16)) & (PLACES - 1);
 }

@@ -3,17 +3,18 @@
  * write (I3), and whatever the client asked behind it waits its turn (I1). Empty whenever nothing is being journaled;
  * plain reads go past it then.
  *
- *   expected   [write SET] [2 reads] [write LPUSH]      what the store still owes, in order
- *   held       [+OK, at the journal] [$1 a] [$1 b]      what it has answered and the client may not see yet
+ *   expected   [write SET EX] [2 reads] [run SET, GET, LPUSH]   what the store still owes, in order
+ *   held       [+OK, at the journal] [$1 a] [$1 b]              what it has answered and the client may not see yet
  */
 import { journalForm, NEEDS_JOURNAL_FORM } from '../command/journal-form.js';
 import { keysOf } from '../command/keys.js';
 import { JournalProblem } from '../journal/problem.js';
 import { TRANSACTION } from '../journal/record.js';
 import type { Depositor, JournalDesk, Keys } from '../outage/journal-desk.js';
-import { ReplyFramer } from '../resp/reply-framer.js';
+import { ERROR_TYPE, INTEGER_TYPE, ReplyFramer } from '../resp/reply-framer.js';
 import type { ReplyReceiver } from '../upstream/receiver.js';
 import { unavailableBecause, unknownOutcome } from './errors.js';
+import { roomFor, type WriteRun, type Writes } from './write-run.js';
 
 /** A command as the journal will have it. */
 export interface Write {
@@ -31,14 +32,18 @@ export interface Deposit {
   readonly queued: readonly (Write | null)[] | null;
 }
 
+/** Replies to come: of a deposit, of a run with plain writes in it, or, where both are null, of nothing that is written. */
 interface Expected {
-  /** Replies. */
   count: number;
   readonly deposit: Deposit | null;
+  readonly run: WriteRun | null;
 }
 
+/** A reply: `bytes[start, end)`. */
 interface Held {
-  reply: Buffer;
+  bytes: Buffer;
+  start: number;
+  end: number;
   isAtJournal: boolean;
 }
 
@@ -52,6 +57,10 @@ export interface BufferedRepliesOptions {
 }
 
 const NULL_REPLIES = new Set(['*-1\r\n', '_\r\n', '$-1\r\n']);
+/** So much of a reply tells whether it is one of these, or that the store has no memory. */
+const SIGNIFICANT_BYTES = 6;
+const PLUS = 0x2b;
+const BULK_ERROR = 0x21; // '!'
 
 export class BufferedReplies implements ReplyReceiver, Depositor {
   private expected: Expected[] = [];
@@ -70,23 +79,30 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
   /** The next `count` replies of the store are to be passed on in their turn. */
   expect(count: number): void {
     const last = this.expected.at(-1);
-    if (last !== undefined && last.deposit === null) last.count += count;
-    else this.expected.push({ count, deposit: null });
+    if (last !== undefined && last.deposit === null && last.run === null) last.count += count;
+    else this.expected.push({ count, deposit: null, run: null });
+  }
+
+  /** The next `count` replies of the store are those of `run`, which has these writes in it. */
+  expectRun(run: WriteRun, count: number, writes: Writes): void {
+    this.options.desk.enter(roomFor(writes.bytes, writes.count), writes.count);
+    this.expected.push({ count, deposit: null, run });
   }
 
   /** The next reply of the store is that of a write. */
   expectWrite(deposit: Deposit): void {
     this.options.desk.enter(deposit.bytes);
-    this.expected.push({ count: 1, deposit });
+    this.expected.push({ count: 1, deposit, run: null });
   }
 
   receive(chunk: Buffer, start: number, end: number): void {
-    for (let pos = start; pos < end;) {
-      const next = this.framer.scan(chunk, pos, end, 1);
-      const isWhole = this.framer.completed === 1;
-      // The chunk will be filled anew.
-      this.partial.push(Buffer.from(chunk.subarray(pos, next)));
-      if (isWhole) this.answered(this.takePartial());
+    // The chunk will be filled anew.
+    const bytes = Buffer.from(chunk.subarray(start, end));
+    for (let pos = 0; pos < bytes.length;) {
+      const next = this.framer.scan(bytes, pos, bytes.length, 1);
+      if (this.framer.completed === 0) this.partial.push(bytes.subarray(pos, next));
+      else if (this.partial.length === 0) this.answered(bytes, pos, next);
+      else this.answeredInParts(bytes.subarray(pos, next));
       pos = next;
     }
     this.release();
@@ -107,10 +123,11 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
     this.forget(this.expected.reduce((sum, { count }) => sum + count, 0));
   }
 
-  settled(problem: Error | null): void {
-    const held = this.atJournal.shift()!;
-    held.isAtJournal = false;
-    if (problem !== null) held.reply = notJournaled(problem);
+  settled(count: number, problem: Error | null): void {
+    for (const held of this.atJournal.splice(0, count)) {
+      held.isAtJournal = false;
+      if (problem !== null) replace(held, notJournaled(problem));
+    }
   }
 
   release(): void {
@@ -119,36 +136,65 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
     while (count < held.length && !held[count]!.isAtJournal) count += 1;
     if (count === 0) return;
     this.held = held.slice(count);
-    for (let index = 0; index < count; index += 1) {
-      const { reply } = held[index]!;
-      this.options.owner.receive(reply, 0, reply.length, 1);
+    for (let index = 0; index < count;) {
+      const { bytes, start } = held[index]!;
+      const next = endOfNeighbours(held, index, count);
+      this.options.owner.receive(bytes, start, held[next - 1]!.end, next - index);
+      index = next;
     }
   }
 
-  private takePartial(): Buffer {
-    const { partial } = this;
+  private answeredInParts(last: Buffer): void {
+    const reply = Buffer.concat([...this.partial, last]);
     this.partial = [];
-    return partial.length === 1 ? partial[0]! : Buffer.concat(partial);
+    this.answered(reply, 0, reply.length);
   }
 
-  private answered(reply: Buffer): void {
+  private answered(bytes: Buffer, start: number, end: number): void {
     const head = this.expected[0]!;
     head.count -= 1;
     if (head.count === 0) this.expected.shift();
-    const held: Held = { reply, isAtJournal: false };
+    const held: Held = { bytes, start, end, isAtJournal: false };
     this.held.push(held);
-    if (head.deposit !== null) this.deposit(head.deposit, held);
+    if (head.run !== null) this.depositNext(head.run, held);
+    else if (head.deposit !== null) this.deposit(head.deposit, held);
+  }
+
+  /** The next command of the run was answered. */
+  private depositNext(run: WriteRun, held: Held): void {
+    if (!run.next()) return;
+    const entered = roomFor(run.end - run.start, 1);
+    if (this.isRefused(held)) return this.options.desk.leave(entered);
+    this.handIn(held, () => this.options.desk.appendPlain(this, entered, run));
   }
 
   /** Where the store answered an error nothing is journaled, and the error is the answer. */
+  private isRefused({ bytes, start, end }: Held): boolean {
+    const type = bytes[start];
+    if (type === PLUS || type === INTEGER_TYPE) return false;
+    const reply = bytes.toString('latin1', start, Math.min(end, start + SIGNIFICANT_BYTES));
+    if (reply.startsWith('-OOM')) this.options.onStoreFull();
+    return type === ERROR_TYPE || type === BULK_ERROR || NULL_REPLIES.has(reply);
+  }
+
+  private handIn(held: Held, append: () => void): void {
+    try {
+      append();
+      held.isAtJournal = true;
+      this.atJournal.push(held);
+    } catch (problem) {
+      replace(held, unavailableBecause((problem as Error).message));
+    }
+  }
+
   private deposit(deposit: Deposit, held: Held): void {
     const { desk } = this.options;
-    if (saysNoMemory(held.reply)) this.options.onStoreFull();
-    const writes = isRefusal(held.reply) ? [] : writesOf(deposit, held.reply);
+    const reply = held.bytes.subarray(held.start, held.end);
+    const writes = this.isRefused(held) ? [] : writesOf(deposit, reply);
     if (writes.length === 0) return desk.leave(deposit.bytes);
     const wallMs = this.options.wallMs();
-    const frames = writes.map(([{ id, frame, args }, reply]) =>
-      NEEDS_JOURNAL_FORM[id] === 1 ? journalForm(id, frame, args, reply, wallMs) : frame,
+    const frames = writes.map(([{ id, frame, args }, answer]) =>
+      NEEDS_JOURNAL_FORM[id] === 1 ? journalForm(id, frame, args, answer, wallMs) : frame,
     );
     const record = {
       db: deposit.db,
@@ -156,13 +202,8 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
       commands: frames.length,
       bytes: frames.length === 1 ? frames[0]! : Buffer.concat(frames),
     };
-    try {
-      desk.append(this, deposit.bytes, record, keysOfAll(writes.map(([write]) => write)));
-      held.isAtJournal = true;
-      this.atJournal.push(held);
-    } catch (problem) {
-      held.reply = unavailableBecause((problem as Error).message);
-    }
+    const keys = keysOfAll(writes.map(([write]) => write));
+    this.handIn(held, () => desk.append(this, deposit.bytes, record, keys));
   }
 
   /** The connection to the store is gone, and with it what the next `count` replies would have been. */
@@ -174,10 +215,16 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
       const gone = Math.min(left, head.count);
       head.count -= gone;
       left -= gone;
+      if (head.run !== null) this.forgetNext(head.run, gone);
       if (head.count > 0) return;
       if (head.deposit !== null) this.options.desk.leave(head.deposit.bytes);
       this.expected.shift();
     }
+  }
+
+  private forgetNext(run: WriteRun, count: number): void {
+    for (let left = count; left > 0; left -= 1)
+      if (run.next()) this.options.desk.leave(roomFor(run.end - run.start, 1));
   }
 }
 
@@ -187,13 +234,23 @@ function notJournaled(problem: Error): Buffer {
   return isUnknown ? unknownOutcome(problem) : unavailableBecause(problem.message);
 }
 
-function saysNoMemory(reply: Buffer): boolean {
-  return reply.toString('latin1', 0, 4) === '-OOM';
+function replace(held: Held, reply: Buffer): void {
+  held.bytes = reply;
+  held.start = 0;
+  held.end = reply.length;
 }
 
-function isRefusal(reply: Buffer): boolean {
-  const isError = reply[0] === 0x2d || reply[0] === 0x21; // '-' '!'
-  return isError || (reply.length <= 5 && NULL_REPLIES.has(reply.toString('latin1')));
+/** Behind the replies from `index` on that stand side by side. An error is told by itself: it may be untrue. */
+function endOfNeighbours(held: readonly Held[], index: number, end: number): number {
+  const { bytes, start } = held[index]!;
+  let next = index + 1;
+  if (bytes[start] === ERROR_TYPE) return next;
+  for (; next < end; next += 1) {
+    const one = held[next]!;
+    const isNeighbour = one.bytes === bytes && one.start === held[next - 1]!.end;
+    if (!isNeighbour || bytes[one.start] === ERROR_TYPE) break;
+  }
+  return next;
 }
 
 /** The writes that took effect, each with the store's reply to it. */

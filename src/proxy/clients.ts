@@ -1,11 +1,7 @@
 /** The connected clients: who is let in, how many there are, and how they are seen off. */
 import type net from 'node:net';
 import type { Clock } from '../base/clock.js';
-import {
-  ClientConnection,
-  type ConnectionHandler,
-  type ConnectionOptions,
-} from '../downstream/connection.js';
+import { ClientConnection, type ConnectionOptions } from '../downstream/connection.js';
 import { RateLimit, type RateLimitOptions } from '../downstream/rate-limit.js';
 import type { Lingering, ProxyContext } from './context.js';
 import { Dispatcher } from './dispatcher.js';
@@ -29,7 +25,7 @@ const DRAIN_CHECK_MS = 10;
 export class Clients {
   private readonly all = new Map<
     Lingering,
-    { dispatcher: Dispatcher; connection: ClientConnection }
+    { dispatcher: Dispatcher; connection: ClientConnection; rateLimit: RateLimit | null }
   >();
   private readonly lingering = new Set<Lingering>();
   private readonly context: ProxyContext;
@@ -85,13 +81,14 @@ export class Clients {
     observer.connectionsAccepted += 1;
     const connection = new ClientConnection(socket, this.options.connection);
     const dispatcher = new Dispatcher(connection, this.context);
-    this.all.set(dispatcher, { dispatcher, connection });
-    connection.attach(this.limited(dispatcher, connection));
+    const rateLimit = this.rateLimitOf(dispatcher, connection);
+    this.all.set(dispatcher, { dispatcher, connection, rateLimit });
+    connection.attach(rateLimit ?? dispatcher);
   }
 
-  private limited(dispatcher: Dispatcher, connection: ClientConnection): ConnectionHandler {
+  private rateLimitOf(dispatcher: Dispatcher, connection: ClientConnection): RateLimit | null {
     const { clientRate, clock, context } = this.options;
-    if (clientRate === null) return dispatcher;
+    if (clientRate === null) return null;
     return new RateLimit(dispatcher, {
       ...clientRate,
       clock,
@@ -104,6 +101,7 @@ export class Clients {
   async drain(limitMs: number): Promise<void> {
     const { clock } = this.options;
     const deadline = clock.now() + limitMs;
+    for (const { rateLimit } of this.all.values()) rateLimit?.lift();
     while (this.all.size > 0 && clock.now() < deadline) {
       for (const { dispatcher } of this.all.values()) dispatcher.seeOff();
       await new Promise<void>((resolve) => void clock.after(DRAIN_CHECK_MS, resolve));

@@ -14,6 +14,7 @@ import { ConfirmingReceiver, ReplacingReceiver } from './confirming-receiver.js'
 import type { ProxyContext } from './context.js';
 import type { OpenTransaction } from './open-transaction.js';
 import { withOurSection } from './own-answers.js';
+import { QueuedSettingsReceiver, type QueuedSetting } from './queued-settings.js';
 import { isSetting } from './route.js';
 import type { UpstreamLink } from './upstream-link.js';
 
@@ -51,8 +52,20 @@ export class Confirmations {
   ofPinned(effect: SessionEffect, args: readonly Buffer[]): ReplyReceiver {
     if (effect === 'urgent' && subcommand(args) === 'unpause')
       return this.onceOk(() => this.context.upstream.silence.unpause());
+    if (effect === 'apart' && isKill(args)) return this.killing();
     if (effect === 'apart' || effect === 'wait' || effect === 'urgent') return this.host.replyTo(1);
-    return this.of(effect, args, this.host.replyTo(1));
+    const owner = this.host.replyTo(1);
+    const { settings } = this.transaction;
+    const mayLook = effect === 'exec' && settings.length > 0;
+    return this.of(effect, args, mayLook ? this.lookingFor(settings, owner) : owner);
+  }
+
+  /** For an EXEC that makes `settings`. */
+  private lookingFor(settings: readonly QueuedSetting[], owner: ReplyReceiver): ReplyReceiver {
+    return new QueuedSettingsReceiver(owner, [...settings], {
+      confirm: (effect, args, reply) => this.confirm(effect, args, reply),
+      lost: () => this.host.hangUp(null),
+    });
   }
 
   /** Passes the reply on to `owner` and applies what it confirms. */
@@ -87,6 +100,13 @@ export class Confirmations {
     return new ConfirmingReceiver(this.host.replyTo(1), confirm, () => undefined);
   }
 
+  private killing(): ReplyReceiver {
+    const { kills } = this.context.upstream;
+    kills.expect();
+    const confirm = (): void => kills.expect();
+    return new ConfirmingReceiver(this.host.replyTo(1), confirm, () => undefined);
+  }
+
   // ── what a reply does ────────────────────────────────────────────────────────────────────────────
 
   /** `reply` is the beginning of the upstream's answer. */
@@ -94,7 +114,10 @@ export class Confirmations {
     const { session } = this.host;
     const before = session.state;
     session.confirm(effect, args, reply);
+    // Nothing stays with who stands in for the upstream.
+    if (this.link.backend !== this.context.upstream) session.tie = 'none';
     const { lease } = this.link;
+    if (session.tie !== 'none') this.link.passPushes();
     if (lease !== null && isSetting(effect)) {
       lease.identity = this.link.backend.identityOf(session);
       lease.state = changedLike(lease.state, before, session.state);
@@ -118,6 +141,7 @@ export class Confirmations {
   /** A command has gone where nobody looks at its reply. */
   unseen(id: number, args: readonly Buffer[]): void {
     if (isPause(id, args)) this.pauseSilence(args);
+    if (isKill(args)) this.context.upstream.kills.expect();
   }
 
   /** CLIENT PAUSE makes the upstream silent for a stated time, on every connection. */
@@ -129,4 +153,8 @@ export class Confirmations {
 
 function isPause(commandId: number, args: readonly Buffer[]): boolean {
   return COMMANDS[commandId]!.name === 'client' && subcommand(args) === 'pause';
+}
+
+function isKill(args: readonly Buffer[]): boolean {
+  return args[0]!.toString('latin1').toLowerCase() === 'client' && subcommand(args) === 'kill';
 }

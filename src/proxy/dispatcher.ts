@@ -22,8 +22,9 @@ import { OK_REPLY, RESET_REPLY } from '../resp/encoder.js';
 import type { Session } from '../session/session.js';
 import type { UpstreamConnection, Unsent } from '../upstream/connection.js';
 import { BLOCKING, PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
+import { Killed } from '../upstream/kills.js';
 import type { Pool } from '../upstream/pool.js';
-import { NeverSent, type ReplyReceiver } from '../upstream/receiver.js';
+import { NeverSent, NOBODY, type ReplyReceiver } from '../upstream/receiver.js';
 import { Admission, patienceOf } from './admission.js';
 import type { Backend } from './backend.js';
 import { BlockedDispatch, type BlockedHost } from './blocked-dispatch.js';
@@ -58,6 +59,7 @@ import type { Special } from './special.js';
 import { TransactionDispatch, type TransactionHost } from './transaction-dispatch.js';
 import { UrgentCommands, type UrgentHost } from './urgent-commands.js';
 import { UpstreamLink, type LinkOwner } from './upstream-link.js';
+import { WriteRun } from './write-run.js';
 
 /** What was said before on a connection that is lost does not matter for these. */
 const NEEDS_NO_CONNECTION: ReadonlySet<OutageRoute> = new Set([
@@ -68,7 +70,6 @@ const NEEDS_NO_CONNECTION: ReadonlySet<OutageRoute> = new Set([
 ]);
 /** A script with its arguments that is longer is passed on as it comes: not learned, and not healed. */
 const MAX_SCRIPT_BYTES = 4 * 1024 * 1024;
-const DISCARD_COMMAND = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
 
 /**
  * Redis notes how far replication had come after every command a connection runs, and WAIT waits for that. The client's
@@ -77,7 +78,6 @@ const DISCARD_COMMAND = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
 /** Refused wherever it is said: it stands in the order for a command that must not be sent, and aborts its transaction. */
 const WRONG = Buffer.from('*1\r\n$3\r\nGET\r\n');
-const SWALLOW: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
 
 export class Dispatcher
   implements
@@ -162,15 +162,20 @@ export class Dispatcher
 
   // ── from the client ──────────────────────────────────────────────────────────────────────────────
 
-  admit(commandId: number): boolean {
-    return this.admission.admits(commandId);
+  admit(commandId: number, bytes: number, argumentCount: number): boolean {
+    return this.admission.admits(commandId, bytes, argumentCount);
   }
 
   forward(buffer: Buffer, start: number, end: number, count: number): void {
     const patience = this.admission.takePatience();
     if (patience === SLOW) this.execIsSlow = true;
     if (this.kept !== null) return this.kept.send(buffer, start, end, count, patience);
-    this.sendAlong(buffer, start, end, count, patience, this.replyTo(count));
+    const writes = this.admission.takeWrites();
+    if (writes !== null) {
+      const run = new WriteRun(this.session.state.db, buffer, start);
+      this.buffered.expectRun(run, count, writes);
+      this.sendAlong(buffer, start, end, count, patience, this.buffered);
+    } else this.sendAlong(buffer, start, end, count, patience, this.replyTo(count));
   }
 
   /** Who takes the next `count` replies: they wait their turn behind those that wait for the journal. */
@@ -349,7 +354,7 @@ export class Dispatcher
     this.secondTry.clear();
     this.inOutage.forgetWait();
     if (this.link.lease !== null) this.buffered.abandon();
-    this.link.drop();
+    this.link.leave();
   }
 
   // ── from the upstream ────────────────────────────────────────────────────────────────────────────
@@ -385,7 +390,7 @@ export class Dispatcher
 
   lose(count: number, midReply: boolean, cause: Error, requests: Buffer | null): void {
     if (this.isGone) return;
-    if (midReply) return this.connection.destroy();
+    if (midReply || cause instanceof Killed) return this.connection.destroy();
     // What the store has run and not answered is gone with the store.
     const mayHaveRun = this.link.backend === this.context.upstream;
     this.secondTry.collect(count, requests, mayHaveRun, cause);
@@ -437,6 +442,9 @@ export class Dispatcher
   }
 
   leaseLost(cause: Error, unsent: Unsent): void {
+    const isOver = this.session.tie === 'bound' || cause instanceof Killed;
+    if (this.kept === null && isOver) return this.connection.finish(null);
+    this.session.tie = 'none';
     if (this.isStreaming) this.connection.finish(unknownOutcome(cause));
     for (const { receiver, count, requests } of unsent.entries)
       receiver.refuse(count, new NeverSent(cause), requests);
@@ -588,19 +596,23 @@ export class Dispatcher
     return isPlain && !isQueued && asksForOurSection(command);
   }
 
-  private pin({ id, effect, frame, args }: Special): boolean {
+  private pin(command: Special): boolean {
+    const { id, effect, frame, args } = command;
     // A transaction goes on without waiting for its replies; a setting must know where it stands first.
     if (isSetting(effect) && this.outstanding > 0) return false;
     const lease = this.borrow(effect === 'urgent');
     if (lease === null) return false;
     if (lease instanceof Error) return this.denyPinned(effect, unavailable(lease));
-    this.transaction.sending(effect, frame, this.answered + this.outstanding, this.session);
+    const isFresh = this.outstanding === 0 && lease.commandsInFlight > 0;
+    if (isFresh && effect === 'tied') return this.awaitQuiet();
+    this.transaction.sending(command, this.answered + this.outstanding, this.session);
     if (effect === 'multi') this.scripts?.transactionBegins();
     this.noteBoundary(effect);
     // Anywhere else but here, behind nothing of its own, the connection is old enough (and a transaction would queue it).
-    if (effect === 'wait' && this.outstanding === 0 && this.session.isClean)
-      this.link.sendOnLease(SWALLOW, PING, 0, PING.length, 1, PROMPT);
-    if (effect === 'exec' && this.session.watchLost) return this.failExec(frame);
+    if (effect === 'wait' && this.outstanding === 0 && this.session.transaction === 'none')
+      this.link.sendOnLease(NOBODY, PING, 0, PING.length, 1, PROMPT);
+    if (effect === 'exec' && this.session.watchLost)
+      return this.transactions.failExec(this.confirmations.ofFailedExec(frame));
     const receiver =
       effect === 'blocking'
         ? this.blocked.receiver(args)
@@ -635,12 +647,28 @@ export class Dispatcher
       const lease = this.borrow();
       if (lease === null) return false;
       if (lease instanceof Error) return this.answerHere(unavailable(lease));
+      // In a transaction it would be queued.
+      if (lease.commandsInFlight > 0 && !this.isInTransaction) return this.awaitQuiet();
       this.kept = this.keepConnection(lease);
       this.reposition();
     }
     this.transaction.forget();
     this.kept.sendSpecial(effect, frame, args, this.patienceFor(effect, id));
     return true;
+  }
+
+  /**
+   * What it was told to become is still to be answered: CLIENT LIST would show it, and Redis refuses SYNC where an answer
+   * has yet to leave.
+   */
+  private awaitQuiet(): false {
+    const answered = (): void => {
+      this.outstanding -= 1;
+      if (!this.isGone) this.goOn();
+    };
+    const receiver = { receive: answered, lose: answered, refuse: answered };
+    this.sendOnLease(receiver, PING, PROMPT);
+    return false;
   }
 
   private keepConnection(lease: UpstreamConnection): KeptConnection {
@@ -668,6 +696,8 @@ export class Dispatcher
     if (this.outstanding > 0) return false;
     if (effect === 'quit') {
       this.connection.finish(OK_REPLY);
+      // Redis forgets at once whoever quits (what it tracks, its name), not when the socket is gone.
+      this.link.leave();
       return true;
     }
     this.beginAnew();
@@ -676,8 +706,7 @@ export class Dispatcher
 
   /** RESET: everything the client ever said is forgotten, and with it the connection that may remember it. */
   private beginAnew(): void {
-    this.link.drop();
-    this.link.leaveLane();
+    this.link.leave();
     this.transaction.forget();
     this.session = this.context.newSession();
     this.gate.lock();
@@ -700,12 +729,6 @@ export class Dispatcher
 
   sendKept(frame: Buffer): void {
     this.kept!.send(frame, 0, frame.length, 1, PROMPT);
-  }
-
-  /** The WATCH was lost with its connection: nobody knows whether a key changed, so EXEC says that one did. */
-  private failExec(frame: Buffer): boolean {
-    this.sendOnLease(this.confirmations.ofFailedExec(frame), DISCARD_COMMAND, PROMPT);
-    return true;
   }
 
   /** No connection for it. */
@@ -750,7 +773,7 @@ export class Dispatcher
   }
   get isPlain(): boolean {
     const { session, transaction, secondTry, isAtBoundary } = this;
-    const isGuarded = session.watchLost || transaction.isGuarded || !session.isClean;
+    const isGuarded = session.watchLost || transaction.isGuarded || session.transaction !== 'none';
     // What is said again is said one by one.
     return !isGuarded && !isAtBoundary && this.buffered.isEmpty && !secondTry.isSpeaking;
   }

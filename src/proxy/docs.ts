@@ -15,15 +15,15 @@ const INTRODUCTION = `# Routing
 <!-- Generated from src/proxy/route.ts and src/command/table.ts by \`npm run docs\`. -->
 
 What happens to a command is decided by its **effect** on the connection that it runs on and the **position** of the client
-that sent it, and for settings by whether a transaction is open. \`route\` is a pure function of these; this page is its
+that sent it, and for a few effects by whether a transaction is open. \`route\` is a pure function of these; this page is its
 full product.
 `;
 
 const POSITION_MEANINGS: Readonly<Record<Position, string>> = {
   shared: 'nothing of its own: a lane, together with other clients',
   pinned:
-    'a connection of its own for the time being (a transaction, a blocking command, a large value)',
-  kept: 'a connection of its own until it leaves (subscriptions, tracking, MONITOR)',
+    'a connection of its own for the time being (a transaction, a blocking command, a large value), or until it leaves (tracking)',
+  kept: 'a connection of its own until it leaves, on which bytes go through as a stream (subscriptions, MONITOR)',
   broken: 'a transaction whose connection was lost: nothing of it will run',
   locked: 'it has yet to give the password that `requirepass` asks for',
 };
@@ -64,7 +64,8 @@ const EFFECT_MEANINGS: Readonly<Record<SessionEffect, string>> = {
   library: 'what CLIENT LIST says of the library',
   subscribe: 'messages that come unasked',
   monitor: 'lines that come unasked',
-  sticky: 'state that stays, or an answer that speaks of the connection itself',
+  tied: 'an answer that speaks of the connection itself, or something that stays on it',
+  sticky: 'state that stays, and may keep replies away',
   replicate: 'from here on it is not RESP',
   quit: 'the end of the connection',
   reset: 'the end of its state',
@@ -79,7 +80,8 @@ const NOTES = `## Notes
 - A client awaits replies from one place at a time. A command that must go elsewhere waits until everything before it has
   been answered, and the client's next bytes wait with it; so no queue ever reorders replies (I1, I4).
 - A setting (\`auth\`, \`hello\`, \`select\`, \`name\`, \`library\`) counts once the upstream has confirmed it. Inside an open
-  transaction it is only queued and EXEC settles it, so the client keeps the connection.
+  transaction it is only queued, and its result looked for among those of EXEC; \`auth\`, \`hello\` and what is \`tied\` change what
+  these are made of, so the client keeps the connection.
 - A pinned connection goes back to the pool when everything has been answered and no transaction is open (I7); one that may
   be dirty is reset instead.
 - A command longer than 64 KB that would pass is sent on a connection of its own, piece by piece as it comes, so that it
@@ -129,6 +131,7 @@ again, other reads and what is \`unavailable\` wait for at most \`hold\`, and in
 const CLASSES_OF: Readonly<Partial<Record<SessionEffect, readonly OutageClass[]>>> = {
   none: ['read', 'buffer', 'wait', 'local', 'drop', 'refuse'],
   blocking: ['wait', 'refuse'],
+  tied: ['local', 'refuse'],
   sticky: ['local', 'refuse'],
 };
 

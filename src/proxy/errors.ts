@@ -1,8 +1,10 @@
 /** The error replies that are the sidecar's own. The first word is stable; the rest tells a person what happened. */
 import { encodeCommand, encodeError } from '../resp/encoder.js';
+import { UpstreamBusy } from '../upstream/greeting.js';
 
 /** Nothing was run, and it will not be. */
 export function unavailable(cause: Error): Buffer {
+  if (cause instanceof UpstreamBusy) return encodeError(cause.said);
   return encodeError(
     `UNAVAILABLE the upstream is away (${cause.message}); nothing was run, try again later`,
   );

@@ -1,7 +1,8 @@
 /**
  * The reply to SCRIPT EXISTS, corrected to what the sidecar can promise (SEMANTICS §6): 1 for a script whose source it
- * holds, whatever the upstream has forgotten; 1 for another only where it can be fetched. A 0 makes clients hand the
- * source over. Errors and +QUEUED pass as they came.
+ * holds, whatever the upstream has forgotten by itself; what it was told to forget through us is as the upstream says, for
+ * whoever flushes looks for a 0. 1 for another only where it can be fetched. A 0 makes clients hand the source over.
+ * Errors and +QUEUED pass as they came.
  */
 import type { ReplyReceiver } from '../upstream/receiver.js';
 import type { Scripts } from './script-lookup.js';
@@ -44,8 +45,9 @@ export class ExistsReceiver implements ReplyReceiver {
 
   private mayPromise(sha: Buffer, digit: string): 0 | 1 {
     const { registry, lookup } = this.scripts;
-    if (registry.has(sha)) return 1;
+    if (registry.isPromised(sha)) return 1;
     if (digit !== ':1') return 0;
+    if (registry.has(sha)) return 1;
     lookup.learnSoon(sha);
     return lookup.hasShown ? 1 : 0;
   }

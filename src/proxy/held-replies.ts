@@ -1,6 +1,7 @@
 /**
  * The upstream's refusals to serve one client's oldest outstanding commands, as long as it is open whether those are said
- * again or their errors passed on. What a refused transaction says besides (+QUEUED, EXECABORT) is held with them.
+ * again or their errors passed on. What a refused transaction says besides (+QUEUED, EXECABORT, and nil where it was
+ * guarded) is held with them.
  *
  *   outstanding   │ SET: -BUSY │ MULTI: +OK │ SET: -BUSY │ EXEC: -EXECABORT │ GET: ?
  *   held          ├────────────── with their requests ──────────────────────┤
@@ -35,6 +36,15 @@ export function consequenceOf(held: readonly Held[], before: Consequence): Conse
 
 const PLUS = 0x2b;
 const MINUS = 0x2d;
+const STAR = 0x2a;
+const NULL_TYPE = 0x5f;
+
+/** The reply at `pos`, of a transaction: an array of results, even if no more than its first byte is there. */
+function saysThatSomethingRan(bytes: Buffer, pos: number): boolean {
+  const type = bytes[pos]!;
+  if (type === PLUS || type === MINUS || type === NULL_TYPE) return false;
+  return type !== STAR || (pos + 1 < bytes.length && bytes[pos + 1] !== MINUS);
+}
 
 export class HeldReplies {
   private list: Held[] = [];
@@ -83,7 +93,7 @@ export class HeldReplies {
     while (pos < bytes.length) {
       const next = framer.scan(bytes, pos, bytes.length, 1);
       const request = this.host.requestInTransaction(this.list.length + found.length);
-      if (request === null || (bytes[pos] !== PLUS && bytes[pos] !== MINUS)) return this.letGo();
+      if (request === null || saysThatSomethingRan(bytes, pos)) return this.letGo();
       if (framer.isInFrame) break;
       found.push({ reply: bytes.subarray(pos, next), request });
       pos = next;

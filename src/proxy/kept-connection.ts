@@ -1,5 +1,5 @@
 /**
- * A client that keeps an upstream connection until it leaves: subscriptions, MONITOR, tracking, replication. Bytes go
+ * A client that keeps an upstream connection until it leaves: subscriptions, MONITOR, replication. Bytes go
  * through both ways as they come, because replies and messages mix in ways only the client understands. Frames are still
  * followed, to see the end of RESET and how many replies are owed.
  *
@@ -8,15 +8,16 @@
  *     └──connection lost──► made again (subscriptions, MONITOR) or the client is closed, as when Redis itself dies
  */
 import type { Clock, Timer } from '../base/clock.js';
-import { subcommand } from '../command/effect.js';
+import { asksAboutConnection, subcommand } from '../command/effect.js';
 import { encodeCommand } from '../resp/encoder.js';
 import { ERROR_TYPE, ReplyFramer } from '../resp/reply-framer.js';
 import type { SessionEffect } from '../command/table.js';
 import type { ClientConnection } from '../downstream/connection.js';
 import type { Session } from '../session/session.js';
+import { Killed } from '../upstream/kills.js';
 import { TimeoutError, type UpstreamConnection } from '../upstream/connection.js';
 import { BLOCKING, PROMPT, SLOW, type Patience } from '../upstream/in-flight.js';
-import type { ReplyReceiver, TunnelReceiver } from '../upstream/receiver.js';
+import { NOBODY, type TunnelReceiver } from '../upstream/receiver.js';
 import { isMessage, MESSAGE_HEAD_BYTES } from './message.js';
 
 export interface KeptOptions {
@@ -41,9 +42,6 @@ const REPEATABLE = new Set<SessionEffect>(['none', 'subscribe', 'monitor', 'name
 /** `repeated` confirmations are of subscriptions made again: the client had its own long ago. */
 type FrameKind = 'message' | 'confirmation' | 'repeated' | 'replaced' | 'reply';
 
-/** Never asked: the tunnel gets every byte. */
-const NO_RECEIVER: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
-
 export class KeptConnection implements TunnelReceiver {
   private phase: 'open' | 'leaving' | 'resetting' | 'lost' = 'open';
   private framer = new ReplyFramer();
@@ -52,7 +50,7 @@ export class KeptConnection implements TunnelReceiver {
   private isMonitoring = false;
   /** CLIENT REPLY SKIP was the last thing said. */
   private skipsNext = false;
-  private isRepeatable = true;
+  private isRepeatable: boolean;
   /** Replies that are owed; what comes unasked is not counted. */
   private owed = 0;
   private mayWait = false;
@@ -89,6 +87,7 @@ export class KeptConnection implements TunnelReceiver {
     private readonly options: KeptOptions,
   ) {
     lease.becomeTunnel(this);
+    this.isRepeatable = session.tie !== 'bound';
     this.lastProgressAt = options.clock.now();
     this.deadline = options.clock.every(Math.max(20, options.timeoutMs / 8), () =>
       this.checkDeadline(),
@@ -108,7 +107,7 @@ export class KeptConnection implements TunnelReceiver {
       this.isSlow = true;
       this.lease.countSlow(1);
     }
-    this.lease.send(NO_RECEIVER, buffer, start, end, 0, PROMPT);
+    this.lease.send(NOBODY, buffer, start, end, 0, PROMPT);
     if (this.lease.pendingBytes > HIGH_WATER_BYTES) this.client.pauseInput();
   }
 
@@ -129,7 +128,7 @@ export class KeptConnection implements TunnelReceiver {
     if (patience === BLOCKING || effect === 'apart') this.mayWait = true;
     if (isReplySwitch(effect, args)) this.isMuted = true;
     const skipsNext = effect === 'sticky' && isReplySkip(args);
-    if (!REPEATABLE.has(effect) && !isLabel(args)) this.isRepeatable = false;
+    if (!REPEATABLE.has(effect) && !asksAboutConnection(args)) this.isRepeatable = false;
     this.send(frame, 0, frame.length, isSilent(effect, args) ? 0 : 1, patience);
     this.skipsNext = skipsNext;
   }
@@ -147,7 +146,7 @@ export class KeptConnection implements TunnelReceiver {
     this.expect(1);
     // After CLIENT REPLY SKIP nobody would tell when RESET is done: something else is skipped instead.
     const bytes = this.skipsNext ? Buffer.concat([PING, frame]) : frame;
-    this.lease.send(NO_RECEIVER, bytes, 0, bytes.length, 0, PROMPT);
+    this.lease.send(NOBODY, bytes, 0, bytes.length, 0, PROMPT);
   }
 
   /** The client sends no more; it gets what it has asked for and is hung up on then, unless that may take for ever. */
@@ -193,7 +192,7 @@ export class KeptConnection implements TunnelReceiver {
       this.toSwallow += 1;
     }
     const bytes = Buffer.concat(commands);
-    if (bytes.length > 0) lease.send(NO_RECEIVER, bytes, 0, bytes.length, 0, PROMPT);
+    if (bytes.length > 0) lease.send(NOBODY, bytes, 0, bytes.length, 0, PROMPT);
   }
 
   tunnelled(chunk: Buffer): void {
@@ -214,10 +213,11 @@ export class KeptConnection implements TunnelReceiver {
     this.endWhenAnswered();
   }
 
-  tunnelClosed(): void {
+  tunnelClosed(cause: Error): void {
     if (this.phase === 'leaving') return this.finish(this.held);
     this.isSlow = false;
-    const canContinue = this.phase === 'open' && this.isRepeatable && this.isAnswered;
+    const wasKilled = cause instanceof Killed;
+    const canContinue = !wasKilled && this.phase === 'open' && this.isRepeatable && this.isAnswered;
     if (!canContinue) return this.finish([]);
     this.phase = 'lost';
     this.options.lost();
@@ -359,11 +359,6 @@ export class KeptConnection implements TunnelReceiver {
       this.lease.fail(new TimeoutError(`the upstream did not reply within ${limitMs} ms`));
     else if (this.isEnding) this.client.destroy();
   }
-}
-
-/** CLIENT subcommands that only ask about the connection: on another one they are asked anew. */
-function isLabel(args: readonly Buffer[]): boolean {
-  return ['id', 'info', 'list', 'getname', 'trackinginfo', 'getredir'].includes(subcommand(args));
 }
 
 /** No reply is owed: CLIENT REPLY may silence this and what follows; replication acknowledges nothing. */

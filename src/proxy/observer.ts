@@ -35,9 +35,10 @@ export const JOURNAL_REFUSALS: readonly (JournalProblemCode | 'store-full')[] = 
 ];
 
 const OUTAGE = ROUTES.indexOf('outage');
+const JOURNAL = ROUTES.indexOf('journal');
 const ROUTE_OF_CLASS: Readonly<Record<OutageClass, number>> = {
   read: OUTAGE,
-  buffer: ROUTES.indexOf('journal'),
+  buffer: JOURNAL,
   refuse: ROUTES.indexOf('refused'),
   wait: OUTAGE,
   local: OUTAGE,
@@ -141,9 +142,10 @@ export class Observer {
 
   /** A command that did not pass unseen was answered while the upstream was away. Those that did are in `commands`. */
   answeredInOutage(commandId: number, outageClass: OutageClass): void {
-    this.answers.add(outageClass);
     const route = ROUTE_OF_CLASS[outageClass];
     this.commands[commandId * ROUTES.length + route]! += 1;
+    // What is buffered is counted there, seen or not.
+    if (route !== JOURNAL) this.answers.add(outageClass);
     if (route === OUTAGE) this.special[commandId]! += 1;
   }
 
@@ -160,10 +162,13 @@ export class Observer {
   /** What was answered while the upstream was away, by class; what passed unseen is of the class of its name. */
   outageAnswers(): ReadonlyMap<string, number> {
     const sums = new Map(this.answers.entries());
+    const add = (outageClass: string, count: number): void => {
+      if (count > 0) sums.set(outageClass, (sums.get(outageClass) ?? 0) + count);
+    };
     this.special.forEach((special, commandId) => {
-      const unseen = this.commands[commandId * ROUTES.length + OUTAGE]! - special;
-      const outageClass = OUTAGE_CLASSES[commandId]!;
-      if (unseen > 0) sums.set(outageClass, (sums.get(outageClass) ?? 0) + unseen);
+      const at = commandId * ROUTES.length;
+      add(OUTAGE_CLASSES[commandId]!, this.commands[at + OUTAGE]! - special);
+      add('buffer', this.commands[at + JOURNAL]!);
     });
     return sums;
   }

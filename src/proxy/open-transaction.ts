@@ -5,13 +5,20 @@
  *
  *   MULTI sent ──► log ──MULTI answered──► open ──connection lost, or BUSY──► adrift ──told again──► open
  *                                            └── EXEC sent ──► ended ──answered──► forgotten
+ *
+ * A WATCH is lost with its connection, and by what was refused behind it. What it guards is told again all the same, for
+ * the replies; its EXEC says nil then.
  */
-import type { SessionEffect } from '../command/table.js';
 import type { Session } from '../session/session.js';
+import type { QueuedSetting } from './queued-settings.js';
+import { isSetting } from './route.js';
+import type { Special } from './special.js';
 import { TransactionLog } from './transaction-log.js';
 
 /** Of transactions whose EXEC is on its way; older ones are not remembered then. */
 const MAX_ENDED_BYTES = 4 * 1024 * 1024;
+/** Before everything that may have to be said again. */
+const LONG_AGO = -1;
 
 export class OpenTransaction {
   /** What was said since MULTI, until EXEC is sent; null when there is no transaction. */
@@ -25,33 +32,43 @@ export class OpenTransaction {
   private endedBytes = 0;
   /** MULTI was said, and neither EXEC nor DISCARD since. */
   isBegun = false;
-  /** WATCH was said for what comes next. */
-  isGuarded = false;
+  /** The place of the first WATCH that was said for what comes next. */
+  private watchedAt: number | null = null;
+
+  /** What the transaction sets whose end was said last. */
+  settings: readonly QueuedSetting[] = [];
 
   /** This command is about to be sent, as the client's `place`-th. */
-  sending(effect: SessionEffect, frame: Buffer, place: number, session: Session): void {
-    if (effect === 'watch') this.isGuarded = true;
+  sending({ effect, frame, args }: Special, place: number, session: Session): void {
+    if (effect === 'watch') this.watchedAt ??= place;
     if (effect === 'multi') this.begin(place, session);
     // What WATCH says inside a transaction is an error; it is not simply queued.
-    if (effect === 'watch') this.log?.giveUp();
+    if (effect === 'watch') this.log?.misplaced();
+    if (isSetting(effect)) this.log?.setting(effect, args);
     this.log?.add(frame, 0, frame.length, 1);
     if (effect === 'exec' || effect === 'discard') this.close();
-    if (effect === 'unwatch' && !this.isBegun) this.isGuarded = false;
+    if (effect === 'unwatch' && !this.isBegun) this.watchedAt = null;
+  }
+
+  /** WATCH was said for what comes next. */
+  get isGuarded(): boolean {
+    return this.watchedAt !== null;
   }
 
   private begin(place: number, session: Session): void {
-    if (this.isBegun) return this.log?.giveUp();
+    if (this.isBegun) return this.log?.misplaced();
     this.isBegun = true;
-    this.log = new TransactionLog(place);
-    // What WATCH guards cannot be told again.
-    const isGuarded = this.isGuarded || session.watchLost || session.transaction === 'watching';
-    if (isGuarded) this.log.giveUp();
+    this.isSpoiled = false;
+    const isWatched = session.watchLost || session.transaction === 'watching';
+    this.log = new TransactionLog(place, this.watchedAt ?? (isWatched ? LONG_AGO : null));
   }
 
   private close(): void {
     const { log } = this;
+    this.settings = log?.settings ?? [];
     this.log = null;
-    this.isBegun = this.isGuarded = false;
+    this.isBegun = false;
+    this.watchedAt = null;
     if (log === null) return;
     this.ended.push(log);
     this.endedBytes += log.keptBytes;
@@ -91,22 +108,22 @@ export class OpenTransaction {
   }
 
   /**
-   * The commands from `place` on were answered by nobody. `areKept`: they are said again. True: a transaction was among
-   * them, as a whole or in part.
+   * The commands from `place` on were answered by nobody. `areKept`: they are said again. Returns the first transaction
+   * that is among them, as a whole or in part.
    */
-  rewindTo(place: number, areKept: boolean): boolean {
+  rewindTo(place: number, areKept: boolean): TransactionLog | null {
     const touched = [...this.ended, ...(this.log === null ? [] : [this.log])].filter(
       (log) => log.end > place,
     );
     const [first] = touched;
-    if (first === undefined) return false;
+    if (first === undefined) return null;
     while (this.ended.length > 0 && this.ended.at(-1)!.end > place)
       this.endedBytes -= this.ended.pop()!.keptBytes;
     this.isBegun = first.place < place && first.isOpen;
     this.log = this.isBegun ? first : null;
     if (areKept) first.cutAt(place);
     else first.giveUp();
-    return true;
+    return first;
   }
 
   /** It is queued on another connection. */
@@ -119,12 +136,14 @@ export class OpenTransaction {
     const isKept = log !== null && log.isOpen && log.requests !== null;
     this.isAdrift = isKept && session.transaction === 'open';
     if (!this.isAdrift) session.connectionLost();
+    else if (log!.isWatchedBefore(log!.place)) session.watchLost = true;
   }
 
   forget(): void {
     this.log = null;
     this.ended = [];
     this.endedBytes = 0;
-    this.isAdrift = this.isSpoiled = this.isBegun = this.isGuarded = false;
+    this.watchedAt = null;
+    this.isAdrift = this.isSpoiled = this.isBegun = false;
   }
 }

@@ -27,6 +27,7 @@ import { PUBLISHING, routeInOutage, type OutageRoute } from './outage-route.js';
 import { isSetting, type Position } from './route.js';
 import type { Special } from './special.js';
 import type { TransactionDispatch } from './transaction-dispatch.js';
+import { roomFor } from './write-run.js';
 
 /** What it asks of the dispatcher. */
 export interface OutageHost {
@@ -73,15 +74,20 @@ export class OutageDispatch {
     private readonly context: ProxyContext,
   ) {}
 
-  /** Lets pass unseen what needs no look: reads, while everything goes to the store. */
+  /** Lets pass unseen what needs no look: reads and plain writes, while everything goes to the store. */
   admit(admission: Admission): void {
     const { outage } = this.context;
-    const hasDatabase = this.host.session.state.db < outage.databases;
+    const { position, session, isInTransaction } = this.host;
+    const hasDatabase = session.state.db < outage.databases;
     const mayPass =
       outage.mode === 'outage' && outage.answersReads && this.hasRights && hasDatabase;
-    if (mayPass) admission.moveToOutage(this.host.position, outage.rules);
-    else admission.close();
+    if (!mayPass) return admission.close();
+    // On a connection of the client's own a write may be one of a transaction.
+    const mayBuffer = outage.buffersWrites && position === 'shared' && !isInTransaction;
+    admission.moveToOutage(position, outage.rules, mayBuffer ? this.hasRoomForRun : null);
   }
+
+  private readonly hasRoomForRun = (): boolean => this.context.outage.desk.hasRoomFor(RUN_BYTES);
 
   /** False: not now; it comes again through `goOn`. */
   command(command: Special): boolean {
@@ -228,10 +234,12 @@ export class OutageDispatch {
     const { host } = this;
     const requests = this.transactions.requests;
     // Too long to be kept, or begun with WATCH: nothing that the journal could take as one.
-    if (requests === null) return this.refuse('exec');
+    if (requests === null || host.session.watchLost) return this.refuse('exec');
     const { db } = host.session.state;
     // The first is MULTI.
     const commands = cutRequests(requests).slice(1).map(specialOf);
+    // What stands behind a SELECT is another database's.
+    if (commands.some(({ effect }) => isSetting(effect))) return this.refuse('exec');
     const classes = commands.map((one) => this.classOf(one));
     // It was begun in better times, with what only the real data can answer.
     const { desk, answersReads, buffersWrites } = this.context.outage;
@@ -300,13 +308,8 @@ export class OutageDispatch {
   }
 }
 
-/** A record's header, and what the journal's form of a command is longer than the client's (an expiry, an id). */
-const MARGIN_BYTES = 128;
-
-/** What must be free in the journal before the store may run it: a record that did not fit would cost the store. */
-function roomFor(bytes: number, commands: number): number {
-  return bytes + commands * MARGIN_BYTES;
-}
+/** More than any run of unseen writes can need; where there is less room each is looked at. */
+const RUN_BYTES = 2 * 1024 * 1024;
 
 function specialOf(frame: Buffer): Special {
   const args = splitArguments(frame);

@@ -85,6 +85,8 @@ function routeByEffect(effect: SessionEffect, outageClass: OutageClass): OutageR
     case 'subscribe':
     case 'monitor':
       return 'keep';
+    case 'tied':
+      return outageClass === 'local' ? 'pin' : 'unavailable';
     case 'sticky':
       return outageClass === 'local' ? 'keep' : 'unavailable';
     default:

@@ -115,6 +115,7 @@ const HARMLESS: ReadonlySet<SessionEffect> = new Set([
   'select',
   'name',
   'library',
+  'tied',
 ]);
 
 /** Goes through what was lost, with an eye on where transactions begin and end. */

@@ -9,8 +9,9 @@ import type { RouteName } from './observer.js';
 /**
  * What the client's next command finds:
  * - `shared` nothing of its own: a lane, together with others.
- * - `pinned` a connection of its own for the time being (a transaction, a blocking command, a large value).
- * - `kept` a connection of its own until it leaves (subscriptions, tracking, MONITOR).
+ * - `pinned` a connection of its own for the time being (a transaction, a blocking command, a large value), or until it
+ *   leaves (tracking).
+ * - `kept` a connection of its own until it leaves, on which bytes go through as a stream (subscriptions, MONITOR).
  * - `broken` a transaction whose connection was lost: nothing of it will run.
  * - `locked` it has yet to give the sidecar's password.
  */
@@ -46,7 +47,7 @@ export function route(effect: SessionEffect, position: Position, inTransaction =
     case 'pinned':
       // In a transaction the upstream says what it thinks of a command that it does not know.
       if (inTransaction && effect === 'own') return 'pass';
-      return inTransaction && isSetting(effect) ? 'keep' : routeByEffect(effect);
+      return inTransaction && takesEffectInside(effect) ? 'keep' : routeByEffect(effect);
   }
 }
 
@@ -70,6 +71,7 @@ function routeByEffect(effect: Exclude<SessionEffect, 'hang-up' | 'quit' | 'rese
     case 'select':
     case 'name':
     case 'library':
+    case 'tied':
       return 'pin';
     case 'subscribe':
     case 'monitor':
@@ -82,6 +84,11 @@ function routeByEffect(effect: Exclude<SessionEffect, 'hang-up' | 'quit' | 'rese
 /** It changes what must be re-applied on any other connection. */
 export function isSetting(effect: SessionEffect): boolean {
   return SETTINGS.has(effect);
+}
+
+/** From the middle of EXEC's reply on it is another user's, in another protocol, or mixed with what comes unasked. */
+function takesEffectInside(effect: SessionEffect): boolean {
+  return effect === 'auth' || effect === 'hello' || effect === 'tied';
 }
 
 const SETTINGS: ReadonlySet<SessionEffect> = new Set([

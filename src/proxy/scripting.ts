@@ -103,8 +103,11 @@ export class Scripting {
     const source = LEARNED_FROM.has(name) && args.length > 2 ? args[1]! : loaded(name, args);
     if (source !== null && !place.isStranger) return this.learn(command, source, place);
     if (name !== 'script') return sent(frame);
-    // What is flushed in a transaction must be told again in it.
-    if (subcommand(args) === 'flush') this.told.clear();
+    if (subcommand(args) === 'flush') {
+      this.scripts.registry.flushed();
+      // What is flushed in a transaction must be told again in it.
+      this.told.clear();
+    }
     if (subcommand(args) !== 'exists' || args.length < 3) return sent(frame);
     return sent(frame, (owner) => new ExistsReceiver(owner, args.slice(2), this.scripts));
   }

@@ -85,6 +85,7 @@ function outage(status: SidecarStatus): Situation {
   const parts = [
     `Redis is away for ${formatSeconds(breaker.openedSecondsAgo ?? conditionSinceSeconds)}`,
     waitingWrites(status),
+    ...refusedWrites(status),
     nextTry(status),
   ];
   return {
@@ -170,6 +171,15 @@ function waitingWrites({ journal }: SidecarStatus): string {
     : `${writes} ${are} in memory, lost if this process ends`;
 }
 
+function refusedWrites({ journal }: SidecarStatus): readonly string[] {
+  return refuses(journal) ? [`new ones are refused: ${journal.refuses}`] : [];
+}
+
+/** A sidecar of an older version does not say. */
+function refuses({ refuses: why }: SidecarStatus['journal']): boolean {
+  return typeof why === 'string';
+}
+
 function nextTry({ breaker }: SidecarStatus): string {
   if (breaker.forced === 'open') return 'an operator holds the breaker open';
   if (breaker.state === 'half-open') return 'trying it now';
@@ -183,7 +193,7 @@ function isNearlyFull({ journal }: SidecarStatus): boolean {
 
 function isInDanger(status: SidecarStatus): boolean {
   const { records, durable } = status.journal;
-  return isNearlyFull(status) || (records > 0 && !durable);
+  return isNearlyFull(status) || refuses(status.journal) || (records > 0 && !durable);
 }
 
 /** What is to be done whatever else is going on. */
@@ -197,6 +207,7 @@ function standingAdvice(status: SidecarStatus): readonly Advice[] {
       advice.push({ text: `${text}, or restart with more`, command: '--journal-max-bytes' });
     else advice.push({ text: `${text}.`, command: null });
   }
+  if (refuses(status.journal) && !isNearlyFull(status)) advice.push(LOOK_AFTER_THE_DISK);
   if (records > 0 && !durable) {
     const text =
       'Do not restart this sidecar: its journal is in memory. With a directory it is not:';
@@ -211,6 +222,10 @@ const EMBEDDED = 'embedded:';
 
 const LOOK_AFTER_REDIS: Advice = {
   text: 'Look after Redis; leave the sidecar and its journal as they are. It goes on trying and replays by itself.',
+  command: null,
+};
+const LOOK_AFTER_THE_DISK: Advice = {
+  text: 'New writes are refused. Look after the disk of journal-dir: they are taken again by themselves when it can be written.',
   command: null,
 };
 const LET_THE_BREAKER_DECIDE: Advice = {

@@ -47,6 +47,8 @@ export interface JournalStatus {
   readonly deadLetters: number;
   /** It is on disk: what it holds survives the process. */
   readonly durable: boolean;
+  /** Why it takes no writes at this moment, as a clause of its own; null when it takes them. */
+  readonly refuses: string | null;
   /** Option journal-max-bytes; 0 when there is no journal. */
   readonly maxBytes: number;
 }
@@ -123,6 +125,7 @@ export const NEVER_AWAY: Pick<SidecarStatus, 'breaker' | 'journal' | 'replay' | 
     oldestSeconds: null,
     deadLetters: 0,
     durable: false,
+    refuses: null,
     maxBytes: 0,
   },
   replay: {

@@ -14,8 +14,8 @@ import { OK_REPLY } from '../resp/encoder.js';
 import type { Session } from '../session/session.js';
 import { isBusyReply } from '../upstream/busy.js';
 import type { UpstreamConnection } from '../upstream/connection.js';
-import { PROMPT } from '../upstream/in-flight.js';
-import type { ReplyReceiver } from '../upstream/receiver.js';
+import { PROMPT, type Patience } from '../upstream/in-flight.js';
+import { NOBODY, type ReplyReceiver } from '../upstream/receiver.js';
 import type { ProxyContext } from './context.js';
 import { EXEC_ABORTED } from './errors.js';
 import type { OpenTransaction } from './open-transaction.js';
@@ -31,9 +31,12 @@ export interface TransactionHost {
   readonly outstanding: number;
   /** A connection of its own: now, not yet (null), or not at all. */
   borrow(): UpstreamConnection | Error | null;
+  sendOnLease(receiver: ReplyReceiver, frame: Buffer, patience: Patience): void;
   answerHere(reply: Buffer): boolean;
   reposition(): void;
 }
+
+const DISCARD = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
 
 export class TransactionDispatch {
   constructor(
@@ -81,17 +84,27 @@ export class TransactionDispatch {
 
   /** Everything that is not answered was refused and is said again, with what its transactions had before. */
   takenBack(): void {
-    if (this.transaction.rewindTo(this.host.answered, true)) this.rewound();
+    const { answered } = this.host;
+    const first = this.transaction.rewindTo(answered, true);
+    if (first !== null) this.rewound(first.isWatchedBefore(answered));
   }
 
   /** The transaction that was refused stands where the client has heard of it; its connection holds something else. */
-  private rewound(): void {
+  private rewound(wasWatched: boolean): void {
     const { lease } = this.link;
+    const { session } = this.host;
     const isOpen = this.transaction.log !== null;
-    this.host.session.transaction = isOpen ? 'open' : 'none';
+    session.transaction = isOpen ? 'open' : 'none';
+    if (wasWatched) session.watchLost = true;
     if (lease === null || lease.isLost) return;
-    this.link.drop();
+    this.clearConnection();
     this.transaction.isAdrift = isOpen;
+  }
+
+  /** A transaction stands half on the client's connection: that is given up, unless its client is tied to it. */
+  private clearConnection(): void {
+    if (this.host.session.tie === 'none' || this.link.lease === null) return this.link.drop();
+    this.link.sendOnLease(NOBODY, DISCARD, 0, DISCARD.length, 1, PROMPT);
   }
 
   /** EXEC was refused and has ended its transaction, whatever its client will be told. */
@@ -141,6 +154,15 @@ export class TransactionDispatch {
     };
   }
 
+  /**
+   * The WATCH was lost: nobody knows whether a key changed, so EXEC says that one did. `receiver`: of what is said in its
+   * place.
+   */
+  failExec(receiver: ReplyReceiver): true {
+    this.host.sendOnLease(receiver, DISCARD, PROMPT);
+    return true;
+  }
+
   /** EXEC or DISCARD of one whose connection was lost. False: not now. */
   abort(effect: SessionEffect): boolean {
     const { host } = this;
@@ -152,12 +174,12 @@ export class TransactionDispatch {
   }
 
   /**
-   * Nothing of the open one will run; its connection, which holds a part of it, is given up. `hasEnded`: the client has
+   * Nothing of the open one will run; its connection, which holds a part of it, is cleared. `hasEnded`: the client has
    * said EXEC.
    */
   break(hasEnded: boolean): void {
     const { session } = this.host;
-    this.link.drop();
+    this.clearConnection();
     this.transaction.forget();
     if (hasEnded) session.endTransaction();
     else session.transaction = 'broken';

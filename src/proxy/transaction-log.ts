@@ -5,7 +5,9 @@
  *
  * A command's place is its number among all that its client has said and been answered, or is still to be.
  */
+import type { SessionEffect } from '../command/table.js';
 import { cutRequests } from '../resp/cut-requests.js';
+import type { QueuedSetting } from './queued-settings.js';
 
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -17,10 +19,21 @@ export class TransactionLog {
   /** Whether each of `frames` is one command. */
   private areCut = true;
   private count = 0;
+  /** Of these: MULTI, and what is only answered. */
+  private notQueued = 1;
   private isGivenUp = false;
+  private queuedSettings: QueuedSetting[] = [];
 
-  /** `place`: that of MULTI. */
-  constructor(readonly place: number) {}
+  /** `place`: that of MULTI; `watchedAt`: that of the first WATCH before it, null when there was none. */
+  constructor(
+    readonly place: number,
+    private readonly watchedAt: number | null = null,
+  ) {}
+
+  /** It is guarded by a WATCH that stands before `place`. */
+  isWatchedBefore(place: number): boolean {
+    return this.watchedAt !== null && this.watchedAt < place;
+  }
 
   /** What keeping it costs. */
   get keptBytes(): number {
@@ -36,6 +49,22 @@ export class TransactionLog {
   giveUp(): void {
     this.isGivenUp = true;
     this.frames = [];
+  }
+
+  /** What is about to be noted is a setting, which EXEC will make. */
+  setting(effect: SessionEffect, args: readonly Buffer[]): void {
+    this.queuedSettings.push({ index: this.count - this.notQueued, effect, args });
+  }
+
+  /** What is about to be noted is answered at once, with an error. */
+  misplaced(): void {
+    this.notQueued += 1;
+    this.giveUp();
+  }
+
+  /** What EXEC will set. */
+  get settings(): readonly QueuedSetting[] {
+    return this.queuedSettings;
   }
 
   /** Notes the `count` commands of `buffer[start, end)`: MULTI itself, or what is being queued. Copies them. */
@@ -67,6 +96,7 @@ export class TransactionLog {
   /** What stands at `place` and behind it will be said again. */
   cutAt(place: number): void {
     this.count = Math.max(0, place - this.place);
+    this.queuedSettings = this.queuedSettings.filter(({ index }) => index < this.count - 1);
     if (this.isGivenUp) return;
     this.frames = this.cut().slice(0, this.count);
     this.bytes = this.frames.reduce((sum, frame) => sum + frame.length, 0);

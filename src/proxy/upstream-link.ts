@@ -115,7 +115,7 @@ export class UpstreamLink implements LeaseHolder {
 
   /**
    * A connection of the client's own: at once, or null and `leaseArrived` or `leaseDenied` later. `urgently`: in any
-   * state, for a command that does not depend on it.
+   * database, for a command that does not depend on it.
    */
   borrow(urgently = false): UpstreamConnection | null {
     if (this.lease !== null || this.isAsking) return this.lease;
@@ -123,6 +123,7 @@ export class UpstreamLink implements LeaseHolder {
     const identity = this.backend.identityOf(session);
     this.lease = this.backend.pool.acquire(identity, urgently ? null : session.state, this);
     this.isAsking = this.lease === null;
+    if (this.lease !== null) this.agreeOnProtocol(this.lease);
     return this.lease;
   }
 
@@ -151,6 +152,13 @@ export class UpstreamLink implements LeaseHolder {
     if (this.lease !== null) this.backend.pool.discard(this.lease);
     this.lease = null;
     this.client.resumeInput();
+  }
+
+  /** The client has left, or is as new: nothing upstream may be called what it was called. */
+  leave(): void {
+    this.drop();
+    this.leaveLane();
+    this.backend.pool.forgetName(this.owner.session.state.name);
   }
 
   /** The session's identity, database or protocol has changed: the lane is not its lane any more. */
@@ -185,7 +193,13 @@ export class UpstreamLink implements LeaseHolder {
     // Not released: it may have been told already what this client wanted it to be, and owe replies (I7).
     if (this.owner.isGone || !this.client.isOpen) return this.backend.pool.discard(connection);
     this.lease = connection;
+    this.agreeOnProtocol(connection);
     this.owner.leaseArrived(connection);
+  }
+
+  /** What was borrowed in whatever state it was answers as the client understands it; a busy server serves HELLO, too. */
+  private agreeOnProtocol(connection: UpstreamConnection): void {
+    connection.adopt({ ...connection.state, resp: this.owner.session.state.resp });
   }
 
   denied(cause: Error): void {
@@ -201,6 +215,14 @@ export class UpstreamLink implements LeaseHolder {
 
   leaseDrained(): void {
     this.client.resumeInput();
+  }
+
+  /** What the upstream says unasked on the borrowed connection goes to the client from now on. */
+  passPushes(): void {
+    this.lease?.takePushes((chunk, start, end) => {
+      this.client.reply(chunk, start, end);
+      this.slowDown();
+    });
   }
 
   /** The moment to move to a calmer lane, or to a connection of its own. */

@@ -50,6 +50,8 @@ export class RequestFramer {
   frameEnd = 0;
   nameStart = 0;
   nameBytes = 0;
+  /** Of the frame, the name included. */
+  argumentCount = 0;
   /** Redis' words, to be sent as `-ERR Protocol error: <error>`. */
   error = '';
   /** False puts the small limits in force that Redis has before authentication. */
@@ -108,7 +110,7 @@ export class RequestFramer {
       }
       this.inFrame = true;
       this.nameKnown = false;
-      this.argumentsLeft = length;
+      this.argumentsLeft = this.argumentCount = length;
     }
     return this.scanArguments(buffer, pos, at, end);
   }

@@ -46,6 +46,7 @@ export class ScriptRegistry {
   /** The learned ones; the others are pinned. */
   private readonly recency = new Recency();
   private pinned: Set<Script> = new Set();
+  private flushes = 0;
   private bytesLearned = 0;
   private bytesPinned = 0;
 
@@ -99,6 +100,16 @@ export class ScriptRegistry {
     return this.table.find(sha) !== null;
   }
 
+  /** Somebody here has had the upstream forget all scripts, and expects that. What is known stays known. */
+  flushed(): void {
+    this.flushes += 1;
+  }
+
+  /** It is known, and was learned or used since `flushed`: everybody may rely on it. Does not count as a use. */
+  isPromised(sha: Buffer): boolean {
+    return this.table.find(sha)?.flushesSeen === this.flushes;
+  }
+
   /** It is no script: it did not compile. `sha` in lower case; nothing happens when it is not known. */
   forget(sha: string): void {
     const script = this.withSha(sha);
@@ -138,11 +149,13 @@ export class ScriptRegistry {
     const copy = Buffer.allocUnsafeSlow(source.length);
     source.copy(copy);
     const script = new Script(sha, copy);
+    script.flushesSeen = this.flushes;
     this.table.add(script);
     return script;
   }
 
   private use(script: Script): void {
+    script.flushesSeen = this.flushes;
     if (!script.isPinned) this.recency.use(script);
   }
 

@@ -12,6 +12,8 @@ export class Script {
   newer: Script | null = null;
   /** Another one whose sha1 begins alike, in `sha-table`. */
   next: Script | null = null;
+  /** How often scripts had been flushed when it was last used; see the registry. */
+  flushesSeen = 0;
   /** Preloaded: it is in no recency and is not evicted. */
   isPinned = false;
 

@@ -3,7 +3,7 @@
  * A setting counts only once the upstream's reply has confirmed it: `confirm` is the one place where state changes.
  * Knows no sockets and no lanes.
  */
-import { subcommand } from '../command/effect.js';
+import { asksAboutConnection, subcommand } from '../command/effect.js';
 import type {
   ConnectionState,
   Identity,
@@ -21,6 +21,14 @@ import { Subscriptions } from './subscriptions.js';
  */
 export type Transaction = 'none' | 'watching' | 'open' | 'broken';
 
+/**
+ * What ties the client to the connection that it has, until it leaves:
+ * - `none` nothing.
+ * - `named` it was told about it, or has given it a name; should it be lost, another one is as good.
+ * - `bound` it has left on it what cannot be had on another one unnoticed, such as tracking.
+ */
+export type Tie = 'none' | 'named' | 'bound';
+
 /** How much of a reply `confirm` needs to see. */
 export const CONFIRMATION_BYTES = 16;
 
@@ -28,6 +36,7 @@ export class Session {
   transaction: Transaction = 'none';
   /** A WATCH was lost with its connection: the next EXEC must fail as if a watched key had changed. */
   watchLost = false;
+  tie: Tie = 'none';
   readonly subscriptions = new Subscriptions();
 
   constructor(
@@ -38,7 +47,7 @@ export class Session {
 
   /** Nothing stays behind on the connection when the client's commands are answered. */
   get isClean(): boolean {
-    return this.transaction === 'none';
+    return this.transaction === 'none' && this.tie === 'none';
   }
 
   /** Applies what a command changed. `reply` is the beginning of the upstream's answer to it. */
@@ -61,6 +70,9 @@ export class Session {
         return;
       case 'unwatch':
         if (!failed && !queued) this.endTransaction();
+        return;
+      case 'tied':
+        if (!failed) this.tieBy(args);
         return;
       case 'auth':
       case 'hello':
@@ -89,6 +101,11 @@ export class Session {
     this.watchLost = false;
   }
 
+  private tieBy(args: readonly Buffer[]): void {
+    if (this.tie === 'bound' || args[2]?.toString('latin1').toLowerCase() === 'off') return;
+    this.tie = asksAboutConnection(args) ? 'named' : 'bound';
+  }
+
   private applySetting(
     effect: 'auth' | 'hello' | 'select' | 'name' | 'library',
     args: readonly Buffer[],
@@ -102,7 +119,7 @@ export class Session {
         this.state = { ...this.state, db: Number(text(1)) };
         return;
       case 'name':
-        if (subcommand(args) === 'setname') this.state = { ...this.state, name: text(2) };
+        if (subcommand(args) === 'setname') this.call(text(2));
         return;
       case 'library':
         this.state =
@@ -129,10 +146,16 @@ export class Session {
         );
         index += 2;
       } else if (option === 'setname') {
-        this.state = { ...this.state, name: args[index + 1]!.toString('latin1') };
+        this.call(args[index + 1]!.toString('latin1'));
         index += 1;
       }
     }
+  }
+
+  /** Who looks for it by its name shall find it, and nobody else under that name. */
+  private call(name: string): void {
+    this.state = { ...this.state, name };
+    if (name !== '' && this.tie === 'none') this.tie = 'named';
   }
 
   private authenticateAs(user: string | null, password: string): void {

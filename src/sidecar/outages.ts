@@ -5,7 +5,7 @@
 import type { Transport } from '../base/byte-stream.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import { Breaker } from '../breaker/breaker.js';
+import { Breaker, type BreakerState } from '../breaker/breaker.js';
 import type { Identity, IdentityRegister } from '../command/connection-state.js';
 import { OutageRules } from '../command/rules.js';
 import type { Config } from '../config/config.js';
@@ -99,6 +99,9 @@ export class Outages implements OutageView {
   readonly databases = STORE_DATABASES;
   private readonly transitions: TransitionLog;
   private readonly recoveredRecords: number;
+  /** Why the breaker was open when it last was. */
+  private toldCause: string | null = null;
+  private wasToldOpen = false;
 
   constructor(
     private readonly options: OutagesOptions,
@@ -192,6 +195,7 @@ export class Outages implements OutageView {
         oldestSeconds: oldestWallMs === null ? null : inSeconds(clock.wallMs() - oldestWallMs),
         deadLetters: journal.deadLetters.count,
         durable: journal.isDurable,
+        refuses: journal.problem?.message ?? null,
         maxBytes: config.journal.maxBytes,
       },
       replay: {
@@ -300,12 +304,28 @@ export class Outages implements OutageView {
       onChange: (state, cause) => {
         this.transitions.note(state, cause);
         this.options.observer.breakerMoved(state);
-        // In a long outage each probe that fails brings two.
-        const level = state === 'half-open' || this.mode === 'outage' ? 'debug' : 'info';
-        logger[state === 'closed' ? 'info' : level]('breaker', { state, cause: cause?.message });
+        const level = this.isNews(state, cause) ? 'info' : 'debug';
+        logger[level]('breaker', { state, cause: cause?.message });
         this.health.breakerChanged(state, cause);
       },
     });
+  }
+
+  /**
+   * In a long outage each probe that fails brings two changes, and where replay is refused each one that succeeds does:
+   * of these, one for another reason is news.
+   */
+  private isNews(state: BreakerState, cause: Error | null): boolean {
+    if (state === 'half-open') return false;
+    const { wasToldOpen, toldCause } = this;
+    if (state === 'closed') {
+      this.wasToldOpen = false;
+      return wasToldOpen;
+    }
+    this.toldCause = cause?.message ?? null;
+    const isNews = this.mode === 'through' || this.toldCause !== toldCause;
+    this.wasToldOpen ||= isNews;
+    return isNews;
   }
 
   private createStore(): OutageStore {
@@ -337,6 +357,9 @@ export class Outages implements OutageView {
       },
       get silence() {
         return current().silence;
+      },
+      get kills() {
+        return current().kills;
       },
       get busy() {
         return current().busy;

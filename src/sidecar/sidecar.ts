@@ -183,9 +183,9 @@ class RunningSidecar implements Sidecar {
     this.chronicle.start();
     deps.logger.info('ready', {
       version: VERSION,
-      listen: config.listen.map(formatAddress).join(' '),
+      listen: this.listeners.map(({ where }) => formatAddress(where)).join(' '),
       upstream: describeUpstream(config.upstream),
-      admin: config.admin === null ? 'off' : formatAddress(config.admin),
+      admin: this.adminName,
     });
   }
 
@@ -234,6 +234,12 @@ class RunningSidecar implements Sidecar {
     };
   }
 
+  private get adminName(): string {
+    const { admin } = this.config;
+    if (admin === null || this.admin === null) return 'off';
+    return formatAddress({ ...admin, port: this.admin.address().port });
+  }
+
   private get condition(): Condition {
     if (this.phase === 'draining') return 'draining';
     const mode = this.outages?.mode ?? 'through';
@@ -265,8 +271,7 @@ class RunningSidecar implements Sidecar {
       watch: this.tracing.watch('upstream'),
       onFailure: (reason, cause) => {
         observer.upstreamFailed(reason);
-        // Whose credentials are wrong says nothing of the upstream.
-        if (reason !== 'credentials') this.outages?.health.upstreamFailed(cause);
+        this.outages?.health.upstreamFailed(cause);
       },
       onHoldExpired: (cause) => this.outages?.health.holdExpired(cause),
       unservedWords: [
@@ -305,6 +310,7 @@ class RunningSidecar implements Sidecar {
       logger: deps.logger,
       traffic: observer,
       slowTimeoutMs: Math.max(SLOW_TIMEOUT_MS, config.upstreamTimeoutMs),
+      busyWaitMs: config.busyWaitMs,
       maxPinned: config.maxPinned,
       onDelivered: () => {
         this.outbox.flush();
@@ -383,6 +389,7 @@ class RunningSidecar implements Sidecar {
   private createClients(upstream: Upstream, outage: OutageView): Clients {
     const { config, deps, observer } = this;
     const connection: ConnectionOptions = {
+      clock: deps.clock,
       outbox: this.outbox,
       traffic: observer,
       maxBulkBytes: this.engine === null ? config.maxBulkBytes : this.embeddedBulkBytes,
@@ -488,13 +495,21 @@ const NO_EPISODE = { episodeMs: null, commandsWaited: 0 };
 /** What the upstream and the outage store have in common. */
 type CommonOptions = Pick<
   UpstreamOptions,
-  'clock' | 'random' | 'logger' | 'traffic' | 'slowTimeoutMs' | 'maxPinned' | 'onDelivered'
+  | 'clock'
+  | 'random'
+  | 'logger'
+  | 'traffic'
+  | 'slowTimeoutMs'
+  | 'busyWaitMs'
+  | 'maxPinned'
+  | 'onDelivered'
 >;
 
 function backendOf(upstream: Upstream): Backend {
   return {
     pool: upstream.pool,
     silence: upstream.silence,
+    kills: upstream.kills,
     busy: upstream.busy,
     laneFor: (session) => upstream.lane(session.identity, session.state),
     identityOf: (session) => session.identity,

@@ -21,10 +21,18 @@ import { INTEGER_TYPE, ReplyProtocolError, type ErrorJudge } from '../resp/reply
 import { Deadline, type DeadlineOptions } from './deadline.js';
 import type { FenceRegister, FenceTarget } from './fences.js';
 import { Gather } from './gather.js';
-import { Greeting, INTRODUCE, Introduction, StrangerRefused, UpstreamBusy } from './greeting.js';
+import {
+  Greeting,
+  GreetingRefused,
+  INTRODUCE,
+  Introduction,
+  StrangerRefused,
+  UpstreamBusy,
+} from './greeting.js';
 import { InFlight, PROMPT, SLOW, type InFlightEntry, type Patience } from './in-flight.js';
 import { Pairing, type UpstreamTraffic, type ConnectionKind } from './pairing.js';
-import type { ReplyReceiver, TunnelReceiver } from './receiver.js';
+import type { PushReceiver, ReplyReceiver, TunnelReceiver } from './receiver.js';
+import { Killed, type Kills } from './kills.js';
 import type { ReplyWatch } from './reply-watch.js';
 
 export { TimeoutError } from './deadline.js';
@@ -34,12 +42,16 @@ export type { ConnectionKind, UpstreamTraffic } from './pairing.js';
 const JOIN_LIMIT_BYTES = 16 * 1024;
 /** A reply longer than this keeps its lane busy; see `isCongested`. */
 const LARGE_REPLY_BYTES = 256 * 1024;
+/** Whoever sends behind a slow command that has taken as long is better off elsewhere. */
+const RUNS_LONG_MS = 50;
 /** Before an upstream that was busy with a script is greeted again. */
 const GREET_AGAIN_MS = 100;
 export interface ConnectionOptions extends DeadlineOptions {
   readonly kind: ConnectionKind;
   readonly transport: Transport;
   readonly identity: Identity;
+  /** It is a client's, who may not be allowed to make the connection what it is to be; strangers are asked first. */
+  readonly isClients?: boolean;
   /** What to be before the first command. */
   readonly state: ConnectionState;
   readonly traffic: UpstreamTraffic;
@@ -49,6 +61,8 @@ export interface ConnectionOptions extends DeadlineOptions {
   readonly unserved?: ErrorJudge | null;
   /** Sends a command of the sidecar's own over another connection; `answered` gets the reply, or null when none will come. */
   readonly ask?: ((command: Buffer, answered: (reply: Buffer | null) => void) => void) | null;
+  /** Only where the connection is one client's: whether it is being killed when it is closed. */
+  readonly kills?: Kills;
   /** Who sees some of the replies, for a log or a trace. */
   readonly watch?: ReplyWatch | null;
 }
@@ -95,6 +109,7 @@ export class UpstreamConnection {
   private readonly deadline: Deadline;
   private readonly pairing: Pairing;
   private tunnel: TunnelReceiver | null = null;
+  private pushReceiver: PushReceiver | null = null;
   /** What the upstream calls this connection. */
   private target: FenceTarget | null = null;
 
@@ -105,6 +120,8 @@ export class UpstreamConnection {
   private flushPlanned = false;
   private tickStart = 0;
   private slowHere = 0;
+  /** Nothing that a stranger may do was refused. */
+  private isStranger = true;
   /** Since when the greeting is refused because a script runs. */
   private keptOutSinceMs: number | null = null;
 
@@ -150,7 +167,13 @@ export class UpstreamConnection {
   }
   /** A long reply is on its way, or the first command in flight is held up: whoever sends now waits behind it. */
   get isCongested(): boolean {
-    return this.pairing.unfinishedBytes > LARGE_REPLY_BYTES || this.deadline.isHeldUp;
+    const isLong = this.pairing.unfinishedBytes > LARGE_REPLY_BYTES;
+    return isLong || this.deadline.isHeldUp || this.runsLong;
+  }
+  /** On another connection Redis says at least that it is busy; on the one whose script it runs it says nothing. */
+  private get runsLong(): boolean {
+    if (this.slowHere === 0 || this.inFlight.headPatience() !== SLOW) return false;
+    return this.options.clock.now() - this.inFlight.headSentAt() > RUNS_LONG_MS;
   }
   streamPendingBytes(): number {
     return this.stream.pendingBytes;
@@ -182,6 +205,11 @@ export class UpstreamConnection {
   /** Once what is in flight has been answered, every byte goes to `receiver`, replies and pushes alike. */
   becomeTunnel(receiver: TunnelReceiver): void {
     this.tunnel = receiver;
+  }
+
+  /** Pushes go to `receiver`, as they come between replies. */
+  takePushes(receiver: PushReceiver): void {
+    this.pushReceiver = receiver;
   }
 
   /** The receiver is too slow. Until reading resumes the upstream's silence is of our own making. */
@@ -258,12 +286,14 @@ export class UpstreamConnection {
 
   /**
    * It could not be brought to its state, and the upstream may let strangers in again at any time: then what is sent must
-   * not run in another database, or be answered in another protocol.
+   * not run in another database, or be answered in another protocol. Whether the last time helped is not known yet.
    */
   private adoptAgain(): void {
     this.hasAdopted = true;
     const { kind, state } = this.options;
-    if (kind === 'shared') this.adopt(state);
+    if (kind !== 'shared') return;
+    this.state = FRESH_STATE;
+    this.adopt(state);
   }
 
   private readonly flush = (): void => {
@@ -279,13 +309,18 @@ export class UpstreamConnection {
     else for (const piece of pieces) this.stream.write(piece);
   };
 
-  /** Says who it is and what it wants to be, and asks what it is called, in one breath. */
+  /**
+   * Says who it is and what it wants to be, and asks what it is called, in one breath. But a client may have chosen its
+   * database before it became somebody who may not: then a stranger's rights come first, if they are enough.
+   */
   private greet(): void {
     if (this.phase === 'lost') return;
     const { identity, state, fences, clock } = this.options;
     const auth = authCommand(identity);
-    const commands = commandsBetween(FRESH_STATE, state);
-    if (auth !== null) commands.unshift(auth);
+    const commands = commandsBetween(this.state, state);
+    const mayBeStranger = this.options.isClients === true && this.isStranger;
+    const asStranger = auth !== null && mayBeStranger && commands.length > 0;
+    if (auth !== null && !asStranger) commands.unshift(auth);
     const asksForId = fences !== undefined && fences !== null;
     const now = clock.now();
     let busy: UpstreamBusy | null = null;
@@ -294,8 +329,10 @@ export class UpstreamConnection {
         if (problem instanceof StrangerRefused && identity.credentials === null)
           this.refusesStrangers = true;
         else if (problem instanceof UpstreamBusy) busy = problem;
+        else if (asStranger && isForOthers(problem)) this.isStranger = false;
         else if (problem !== null) return this.fail(problem);
         else this.state = state;
+        if (asStranger && busy === null) return this.greet();
         if (!asksForId) this.greeted(busy);
       });
       this.inFlight.push(greeting, commands.length, now, PROMPT);
@@ -317,9 +354,9 @@ export class UpstreamConnection {
   /** `busy`: not yet, for a script runs. */
   private greeted(busy: UpstreamBusy | null): void {
     if (busy === null) return this.becomeReady();
-    const { clock, slowTimeoutMs } = this.options;
+    const { clock, busyWaitMs } = this.options;
     this.keptOutSinceMs ??= clock.now();
-    if (clock.now() - this.keptOutSinceMs > slowTimeoutMs) this.fail(busy);
+    if (clock.now() - this.keptOutSinceMs >= busyWaitMs) this.fail(busy);
     else clock.after(GREET_AGAIN_MS, () => this.greet());
   }
 
@@ -354,6 +391,16 @@ export class UpstreamConnection {
     return this.events.onDelivered();
   }
 
+  /** For `Pairing`: a push has its own receiver. */
+  get takesPushes(): boolean {
+    return this.pushReceiver !== null && this.tunnel === null;
+  }
+
+  /** For `Pairing`: a push, or a part of one. */
+  pushed(chunk: Buffer, start: number, end: number): void {
+    this.pushReceiver!(chunk, start, end);
+  }
+
   /** For `Pairing`: nobody awaits these bytes. */
   unasked(chunk: Buffer, pos: number): void {
     if (this.tunnel !== null) this.tunnel.tunnelled(pos === 0 ? chunk : chunk.subarray(pos));
@@ -379,8 +426,10 @@ export class UpstreamConnection {
     if (this.phase === 'lost') return;
     // Whoever was asked to hang up has read all there was; and what a local peer has closed, it will never read.
     const isOver = this.expectsClose || this.options.transport.closeIsFinal === true;
+    const wasKilled = !this.expectsClose && this.options.kills?.areExpected === true;
+    const reason = wasKilled ? new Killed() : cause;
     this.lose(
-      cause ?? new Error('the upstream closed the connection'),
+      reason ?? new Error('the upstream closed the connection'),
       this.mayStillAct && !isOver,
     );
   }
@@ -420,6 +469,11 @@ export class UpstreamConnection {
     if (mayStillAct && isOurs) fences?.add(this.target);
     this.stream.reset();
   }
+}
+
+/** Somebody else might be allowed to. */
+function isForOthers(problem: Error | null): boolean {
+  return problem instanceof GreetingRefused && problem.concerns === 'identity';
 }
 
 function firstLine(chunk: Buffer, start: number): string {

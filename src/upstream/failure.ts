@@ -1,6 +1,7 @@
 /** Which losses of connections say that the upstream is failing, and how they are called. */
 import { TimeoutError } from './deadline.js';
 import { CredentialsRefused, GreetingRefused, UpstreamBusy } from './greeting.js';
+import { Killed } from './kills.js';
 
 /** The label `reason` of `respool_upstream_failures_total`. */
 export const FAILURE_REASONS = [
@@ -31,7 +32,7 @@ export interface Loss {
  * what it thinks.
  */
 export function isFailure({ cause, expectsClose, wasReady, wasBusy, isOwn }: Loss): boolean {
-  if (expectsClose || cause instanceof UpstreamBusy) return false;
+  if (expectsClose || cause instanceof UpstreamBusy || cause instanceof Killed) return false;
   if (cause instanceof GreetingRefused && !concernsServer(cause))
     return cause.concerns === 'identity' && isOwn && !wasReady;
   return !wasReady || wasBusy;

@@ -21,8 +21,12 @@ export class GreetingRefused extends Error {
   }
 }
 
-/** It runs a script and refuses everybody: it will let us in when that is over. */
-export class UpstreamBusy extends GreetingRefused {}
+/** It runs a script and refuses everybody: it will let us in when that is over. Whoever cannot wait is told so. */
+export class UpstreamBusy extends GreetingRefused {
+  constructor(readonly said: string) {
+    super(refusal(said), 'state');
+  }
+}
 
 /** The upstream wants a password (NOAUTH): for a client that has yet to give one this is how it should be. */
 export class StrangerRefused extends GreetingRefused {}
@@ -98,9 +102,13 @@ function problemIn(replies: Buffer): Error | null {
 const SERVER_WIDE =
   /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|ERR max number of clients)\b/;
 
+function refusal(message: string): string {
+  return `the upstream refused the connection: ${message}`;
+}
+
 function judge(message: string): Error | null {
-  const text = `the upstream refused the connection: ${message}`;
-  if (message.startsWith('BUSY ')) return new UpstreamBusy(text, 'server');
+  const text = refusal(message);
+  if (message.startsWith('BUSY ')) return new UpstreamBusy(message);
   if (message.startsWith('NOAUTH')) return new StrangerRefused(text, 'identity');
   if (message.startsWith('WRONGPASS') || message.startsWith('ERR AUTH'))
     return new CredentialsRefused(text, 'identity');

@@ -108,6 +108,7 @@ export class Interview {
         traffic: { upstreamBytesIn: 0, upstreamBytesOut: 0, replied() {} },
         timeoutMs,
         slowTimeoutMs: timeoutMs,
+        busyWaitMs: timeoutMs,
         silence: new Silence(clock),
       },
       {

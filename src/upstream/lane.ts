@@ -17,6 +17,7 @@ import {
   type Unsent,
 } from './connection.js';
 import type { Patience } from './in-flight.js';
+import { UpstreamBusy } from './greeting.js';
 import type { Knocking } from './knocking.js';
 import { NeverSent, type ReplyReceiver } from './receiver.js';
 
@@ -195,6 +196,7 @@ export class Lane {
     const neverSent = new NeverSent(cause);
     for (const { receiver, count, requests } of unsent.entries)
       receiver.refuse(count, neverSent, requests);
+    if (cause instanceof UpstreamBusy) this.refuseQueued(Infinity, cause);
     if (this.options.eager || this.queue.length > 0) this.connectSoon();
     this.wakeSenders();
   }

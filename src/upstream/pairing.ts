@@ -5,9 +5,10 @@
  *   in flight: │ A × 3 │ B × 1 │ A × 16 │
  *   chunk:     │ +OK $1 v :7 │ *2 … │ … ──► A.receive(…, 3) · B.receive(…, 1) · A.receive(…, as many as there are)
  *
- * An error by which the server says that it cannot serve goes to `unserved` first, alone and whole.
+ * An error by which the server says that it cannot serve goes to `unserved` first, alone and whole; a push to whoever
+ * takes the connection's pushes.
  */
-import { ERROR_TYPE, ReplyFramer, type ErrorJudge } from '../resp/reply-framer.js';
+import { ERROR_TYPE, PUSH_TYPE, ReplyFramer, type ErrorJudge } from '../resp/reply-framer.js';
 import { BLOCKING, SLOW, type InFlight } from './in-flight.js';
 import type { ReplyWatch } from './reply-watch.js';
 
@@ -44,6 +45,9 @@ export interface Paired {
   /** Commands that were written and not answered: what is gathered only can have no reply yet. */
   readonly awaitedReplies: number;
   readonly isLost: boolean;
+  /** A push that begins now is shown to `pushed`; others are delivered with the replies. */
+  readonly takesPushes: boolean;
+  pushed(chunk: Buffer, start: number, end: number): void;
   /** Bytes from `pos` on that nobody in flight awaits. */
   unasked(chunk: Buffer, pos: number): void;
   /** The frame of the oldest command in flight; null where it was not kept. */
@@ -57,6 +61,8 @@ export class Pairing {
   private readonly framer = new ReplyFramer();
   /** The beginning of an error line, of which no part has been delivered. */
   private heldError: Buffer | null = null;
+  /** The frame that is being followed is a push that has a receiver of its own. */
+  private isInPush = false;
   private readonly watch: ReplyWatch | null;
   /** The watch wants to see the next reply. */
   private isWanted = false;
@@ -89,10 +95,14 @@ export class Pairing {
     const end = chunk.length;
     let pos = 0;
     while (pos < end && !connection.isLost) {
+      if (this.isInPush || (connection.takesPushes && this.isPush(chunk, pos))) {
+        pos = this.passPush(chunk, pos, end);
+        continue;
+      }
       const awaited = connection.awaitedReplies;
       if (awaited <= 0) return connection.unasked(chunk, pos);
       const start = pos;
-      const replies = Math.min(inFlight.headCount(), awaited);
+      const replies = connection.takesPushes ? 1 : Math.min(inFlight.headCount(), awaited);
       const limit = this.watch === null ? replies : this.unseen(this.watch, replies, now);
       try {
         pos = framer.scan(chunk, pos, end, limit);
@@ -102,6 +112,18 @@ export class Pairing {
       if (pos > start) this.handOver(chunk, start, pos, framer.completed, now);
       else pos = this.meetError(chunk, pos, now);
     }
+  }
+
+  private isPush(chunk: Buffer, pos: number): boolean {
+    return !this.framer.isInFrame && chunk[pos] === PUSH_TYPE;
+  }
+
+  /** Returns where it ends, or what there is of it. */
+  private passPush(chunk: Buffer, start: number, end: number): number {
+    const pos = this.framer.scanFrame(chunk, start, end);
+    this.isInPush = this.framer.isInFrame;
+    this.connection.pushed(chunk, start, pos);
+    return pos;
   }
 
   /** `chunk[start, end)` is the first receiver's, and `completed` of its replies end in it. */
@@ -160,8 +182,10 @@ export class Pairing {
   }
 
   private complete(count: number, now: number): void {
-    const { inFlight } = this.connection;
-    this.options.traffic.replied(this.options.kind, now - inFlight.headSentAt(), count);
+    const { inFlight, isReady } = this.connection;
+    // What is said to a greeting, be it a refusal, is no command served.
+    if (isReady)
+      this.options.traffic.replied(this.options.kind, now - inFlight.headSentAt(), count);
     if (inFlight.headPatience() === SLOW) this.connection.countSlow(-count);
     inFlight.completeHead(count);
   }

@@ -26,6 +26,8 @@ export interface LeaseHolder {
 
 export interface PoolOptions {
   readonly connectionFor: (identity: Identity, state: ConnectionState) => ConnectionOptions;
+  /** Whether its connections can be brought to another database; where not, what is said next would run in the wrong one. */
+  readonly maySelect: (identity: Identity) => boolean;
   readonly clock: Clock;
   readonly knocking: Knocking;
   /** Connections, whatever their state. */
@@ -135,6 +137,13 @@ export class Pool {
     this.openWhatIsMissing();
   }
 
+  /** A client that was called so has left, or begun anew: CLIENT LIST must not show what is kept as if it were there. */
+  forgetName(name: string): void {
+    if (name === '') return;
+    for (const { connection } of [...this.idle.values()].flat())
+      if (connection.state.name === name) connection.adopt({ ...connection.state, name: '' });
+  }
+
   /** Closes what has been idle for long; called about once a second. */
   sweep(): void {
     const limit = this.options.clock.now() - IDLE_MS;
@@ -188,14 +197,21 @@ export class Pool {
   private takeIdle(identity: Identity, state: ConnectionState | null): UpstreamConnection | null {
     const connections = this.idle.get(identity);
     if (connections === undefined || connections.length === 0) return null;
-    let best = connections.length - 1;
-    for (let index = best; index >= 0 && index > connections.length - MATCH_DEPTH; index -= 1) {
-      if (state !== null && sameState(connections[index]!.connection.state, state)) {
-        best = index;
-        break;
-      }
+    let best = -1;
+    const deepest = Math.max(0, connections.length - MATCH_DEPTH);
+    for (let index = connections.length - 1; index >= deepest; index -= 1) {
+      const { connection } = connections[index]!;
+      if (best < 0 && this.canServe(connection, state)) best = index;
+      if (state === null || !sameState(connection.state, state)) continue;
+      best = index;
+      break;
     }
-    return connections.splice(best, 1)[0]!.connection;
+    return best < 0 ? null : connections.splice(best, 1)[0]!.connection;
+  }
+
+  private canServe(connection: UpstreamConnection, wanted: ConnectionState | null): boolean {
+    const isThere = wanted === null || connection.state.db === wanted.db;
+    return isThere || this.options.maySelect(connection.identity);
   }
 
   private lend(
@@ -209,8 +225,10 @@ export class Pool {
 
   private serveWaiter(connection: UpstreamConnection): boolean {
     const { identity } = connection;
-    const urgent = this.waiters.findIndex((one) => isUrgent(one) && one.identity === identity);
-    const index = urgent >= 0 ? urgent : this.waiters.findIndex((one) => one.identity === identity);
+    const isServed = (one: Waiter): boolean =>
+      one.identity === identity && this.canServe(connection, one.state);
+    const urgent = this.waiters.findIndex((one) => isUrgent(one) && isServed(one));
+    const index = urgent >= 0 ? urgent : this.waiters.findIndex(isServed);
     if (index === -1) return false;
     const { holder, state } = this.waiters.splice(index, 1)[0]!;
     this.lend(connection, state, holder);
@@ -236,17 +254,17 @@ export class Pool {
     ];
     for (const waiter of inOrder) {
       if (promises.take(waiter)) continue;
-      if (!this.makeRoom(waiter.identity)) return;
+      if (!this.makeRoom()) return;
       this.openOne(waiter.identity, waiter.state ?? FRESH_STATE);
     }
   }
 
-  /** At the limit, an idle connection of somebody else makes room. */
-  private makeRoom(wanted: Identity): boolean {
+  /** At the limit, an idle connection that serves nobody who waits makes room. */
+  private makeRoom(): boolean {
     if (this.lent.size + this.opening.size + this.idleCount < this.options.maxConnections)
       return true;
-    for (const [identity, connections] of this.idle) {
-      if (identity === wanted || connections.length === 0) continue;
+    for (const connections of this.idle.values()) {
+      if (connections.length === 0) continue;
       connections.shift()!.connection.abandon();
       return true;
     }

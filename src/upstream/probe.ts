@@ -21,7 +21,7 @@ export interface ProbeOptions {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly silence: Pick<Silence, 'isExplained'>;
+  readonly silence: Pick<Silence, 'isExplained' | 'isPaused'>;
   readonly periodMs: number;
   /** For one asking, from connecting to the last reply. */
   readonly timeoutMs: number;
@@ -109,7 +109,9 @@ export class Probe {
   }
 
   private look(): void {
-    if (this.asking === null && this.options.isWatching()) this.begin(null);
+    const { silence, isWatching } = this.options;
+    // A pause would hold up its write, and INFO show a blocked client that is none.
+    if (this.asking === null && !silence.isPaused && isWatching()) this.begin(null);
   }
 
   private begin(done: Asking['done']): void {

@@ -27,12 +27,18 @@ export interface ReplyReceiver {
   unserved?(count: 1, frame: Buffer, request: Buffer | null): boolean;
 }
 
+/** For what nobody waits for. */
+export const NOBODY: ReplyReceiver = { receive() {}, lose() {}, refuse() {} };
+
 /** Gets everything that the upstream sends on one connection, once the connection belongs to this receiver alone. */
 export interface TunnelReceiver {
   /** The chunk is only lent, as in `ReplyReceiver.receive`. */
   tunnelled(chunk: Buffer): void;
   tunnelClosed(cause: Error): void;
 }
+
+/** Gets what the upstream says unasked on one connection, piece by piece; only lent, as in `ReplyReceiver.receive`. */
+export type PushReceiver = (chunk: Buffer, start: number, end: number) => void;
 
 /**
  * The cause of a `refuse` that is no verdict: the connection was lost before the commands had left it. They can be said

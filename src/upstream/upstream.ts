@@ -20,6 +20,7 @@ import { TimeoutError } from './deadline.js';
 import { concernsServer, failureReason, isFailure, type FailureReason } from './failure.js';
 import { FenceKeeper } from './fence-keeper.js';
 import type { Fences } from './fences.js';
+import { Kills } from './kills.js';
 import { Knocking } from './knocking.js';
 import { LaneGroups, type LanePlace } from './lane-groups.js';
 import { Lane } from './lane.js';
@@ -42,6 +43,7 @@ export interface UpstreamOptions {
   readonly traffic: UpstreamTraffic;
   readonly timeoutMs: number;
   readonly slowTimeoutMs: number;
+  readonly busyWaitMs: number;
   readonly holdMs: number;
   /** Lanes per (identity, database, protocol). */
   readonly sharedLanes: number;
@@ -75,6 +77,7 @@ const SAME_LOSS_MS = 20;
 export class Upstream {
   readonly pool: Pool;
   readonly silence: Silence;
+  readonly kills: Kills;
   readonly busy: Busy;
   private readonly lanes: LaneGroups;
   private readonly keeper: FenceKeeper;
@@ -89,6 +92,7 @@ export class Upstream {
   constructor(private readonly options: UpstreamOptions) {
     const { clock } = options;
     this.silence = new Silence(clock);
+    this.kills = new Kills(clock);
     this.busy = new Busy({
       clock,
       random: options.random,
@@ -99,7 +103,11 @@ export class Upstream {
     this.keeper = new FenceKeeper(clock, () => this.readyHomeLane);
     this.unserved = beginsWithOneOf(options.unservedWords ?? CANNOT_SERVE);
     this.pool = new Pool({
-      connectionFor: (identity, state) => this.connectionOptions('pinned', identity, state),
+      connectionFor: (identity, state) => ({
+        ...this.connectionOptions('pinned', identity, state),
+        kills: this.kills,
+      }),
+      maySelect: (identity) => identity === options.identity,
       clock,
       knocking: this.newKnocking(POOL_PERIOD_MS),
       maxConnections: options.maxPinned,
@@ -245,7 +253,8 @@ export class Upstream {
     identity: Identity,
     state: ConnectionState,
   ): ConnectionOptions {
-    const { transport, clock, traffic, timeoutMs, slowTimeoutMs, isFenced, watch } = this.options;
+    const { transport, clock, traffic, timeoutMs, slowTimeoutMs, busyWaitMs } = this.options;
+    const { isFenced, watch } = this.options;
     const { silence, unserved } = this;
     // Under a client's own rights its connection is not asked for its id (I8), and so cannot be fenced.
     const isOwn = identity === this.options.identity;
@@ -254,11 +263,13 @@ export class Upstream {
       kind,
       transport,
       identity,
+      isClients: !isOwn,
       state,
       clock,
       traffic,
       timeoutMs,
       slowTimeoutMs,
+      busyWaitMs,
       silence,
       fences,
       ask: isOwn ? (command, answered) => this.ask(command, answered) : null,
@@ -299,10 +310,10 @@ export class Upstream {
     if (isAway) this.options.onHoldExpired?.(cause);
   }
 
-  /** One line per change of the whole, not one per lane and attempt. */
+  /** One line per change of the whole, not one per lane and attempt. Whoever suspends it says so. */
   private noteChange(cause: Error | null): void {
     const ready = this.isConnected;
-    if (this.draining || ready === this.wasReady) return;
+    if (this.draining || this.isSuspended || ready === this.wasReady) return;
     const upstream = this.options.transport.description;
     if (ready) this.options.logger.info('connected to the upstream', { upstream });
     else this.options.logger.warn('the upstream is away', { upstream, cause: cause?.message });

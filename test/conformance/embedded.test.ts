@@ -14,7 +14,7 @@ import { RESET_ALL } from './fixture.js';
 import { collect, type Protocol } from './lock-step.js';
 import { escaped } from './report.js';
 
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 20_000;
 
 /** QUIT and what Redis takes for an attack: the connection closes, with or without a reply. */
 const CLOSES = /^(quit|client\|kill)$/;

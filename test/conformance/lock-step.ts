@@ -24,8 +24,8 @@ export interface Outcome {
   readonly rest: string;
 }
 
-const DIRECT_PATIENCE_MS = 3_000;
-const THROUGH_PATIENCE_MS = 5_000;
+const DIRECT_PATIENCE_MS = 10_000;
+const THROUGH_PATIENCE_MS = 12_000;
 
 /** One of the two sides. */
 export class Side {

@@ -24,9 +24,9 @@ const CONNECTION = 'describes the connection, of which there are two';
 export const MASKS: readonly Mask[] = [
   {
     commands: ['time', 'lastsave', 'ttl', 'pttl', 'expiretime', 'pexpiretime', 'object|idletime'],
-    what: 'digits of positive numbers',
+    what: 'digits of numbers that are not negative',
     reason: TIME,
-    hide: positiveNumbers,
+    hide: scalars((text) => (/^\d+$/.test(text) ? '<n>' : text)),
   },
   {
     commands: [

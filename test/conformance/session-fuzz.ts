@@ -52,7 +52,7 @@ const GLOBAL: readonly string[] = ['FLUSHALL', 'SWAPDB 0 1', 'DBSIZE'];
 /** Words that name keys and channels: each member of a crowd has its own. */
 const NAMES = /\b(str|int|missing|hash|list|stream|a|b|s|p)(?=\b|1|\*)/g;
 
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 20_000;
 /** Long enough to see, while making a session smaller, that a connection does not close. */
 const SHRINKING_PATIENCE_MS = 300;
 const MAX_PIECES = 6;

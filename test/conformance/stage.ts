@@ -32,8 +32,8 @@ interface Step {
 const CONTAINERS =
   /^(acl|client|cluster|command|config|function|latency|memory|module|object|pubsub|script|slowlog|xgroup|xinfo)$/;
 const QUIET_MS = 60;
-const CLOSING_MS = 1_500;
-const UNTIL_MS = 3_000;
+const CLOSING_MS = 5_000;
+const UNTIL_MS = 20_000;
 
 /** One run of a scenario on one side. */
 export class Stage {

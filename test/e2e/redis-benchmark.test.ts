@@ -76,7 +76,7 @@ describeTargets('redis-benchmark', (target) => {
 /** The names of the tests that redis-benchmark ran, from its CSV; fails if it met an error. */
 async function testsRun(target: Target, args: readonly string[]): Promise<string[]> {
   const all = ['-p', String(target.port), '--csv', ...args];
-  const { code, stdout, stderr } = await run('redis-benchmark', all, { timeoutMs: 60_000 });
+  const { code, stdout, stderr } = await run('redis-benchmark', all, { timeoutMs: 180_000 });
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /error/i);
   const [header, ...rows] = stdout.trim().split('\n');

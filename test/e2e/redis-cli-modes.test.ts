@@ -67,7 +67,7 @@ describeTargets('redis-cli modes', (target) => {
   });
 
   it('samples latency with --latency, --latency-history and --latency-dist', async (t) => {
-    const [min, max, average, samples] = (await cli(target(), ['--latency', '-i', '0.2', '--raw']))
+    const [min, max, average, samples] = (await cli(target(), ['--latency', '-i', '1', '--raw']))
       .split(' ')
       .map(Number);
     assert.ok(min !== undefined && max !== undefined && average !== undefined);

@@ -29,7 +29,7 @@ export function cliResult(
   input?: string | Uint8Array,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   return run('redis-cli', ['-p', String(target.port), ...args], {
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
     ...(input === undefined ? {} : { input }),
   });
 }

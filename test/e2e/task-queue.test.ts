@@ -24,7 +24,7 @@ describeTargets('the task queue', (target) => {
     const start = (...args: string[]): ManagedProcess => program(t, target().url, args);
     const workers = Array.from({ length: WORKERS }, () => start('worker.mjs'));
     const areReady = (): boolean => workers.every((worker) => worker.output().includes('is ready'));
-    await eventually('the workers are ready', areReady, { withinMs: 15_000 });
+    await eventually('the workers are ready', areReady, { withinMs: 60_000 });
     const producers = [1, 2].map(() => start('producer.mjs', String(TASKS_PER_PRODUCER)));
     const taskOf = (worker: ManagedProcess): Promise<string | null> =>
       redis.hget('tasks:running', `worker-${worker.pid}`);
@@ -38,7 +38,7 @@ describeTargets('the task queue', (target) => {
     for (const producer of producers) assert.equal(await producer.exited(), 0, producer.output());
     const doneIds = (): Promise<string[]> => redis.lrange('tasks:done', 0, -1);
     await eventually('all tasks are done', async () => (await doneIds()).length >= TASKS, {
-      withinMs: 20_000,
+      withinMs: 60_000,
     });
     frozen.child.kill('SIGCONT');
     const late = `was too late for ${delayed}`;

@@ -11,13 +11,13 @@ import { BusyEpisode, ENDLESS, ENDLESS_WRITER } from '../helpers/busy-episode.js
 import { assertUnnoticed, busyRun, startBusyRedis, underBusyLoad } from '../helpers/busy-run.js';
 import { eventually } from '../helpers/eventually.js';
 import { connectMany } from '../helpers/many-clients.js';
-import { OutageSidecar } from '../helpers/outage-sidecar.js';
+import { OutageSidecar, PATIENT } from '../helpers/outage-sidecar.js';
 import { connectRaw, encodeCommand } from '../helpers/raw-client.js';
 
 /** In the middle of the episode; long enough that the sidecar has met BUSY. */
 const DURING_MS = 150;
-/** More than a reply takes that need not wait for anything, far less than an episode lasts. */
-const AT_ONCE_MS = 1_000;
+/** More than a reply takes that need not wait for anything, far less than an episode without end lasts. */
+const AT_ONCE_MS = 10_000;
 
 test('directly on Redis the same clients are told BUSY', async (t) => {
   const redis = await startBusyRedis(t);
@@ -49,7 +49,7 @@ test('a script of a second, sent through the sidecar: nobody notices', async (t)
 
 test('SCRIPT KILL gets through at once, from an idle client and from a new one, while others wait', async (t) => {
   const redis = await startBusyRedis(t);
-  const sidecar = await OutageSidecar.start(t, redis.port);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
   const idle = await connectRaw(sidecar.port);
   assert.equal(await idle.ask('PING'), '+PONG\r\n');
   const outcome = await underBusyLoad(t, sidecar.port, async (load) => {
@@ -71,7 +71,7 @@ test('SCRIPT KILL gets through at once, from an idle client and from a new one, 
 
 test('clients that come while a script runs are greeted and served when it has ended', async (t) => {
   const redis = await startBusyRedis(t);
-  const sidecar = await OutageSidecar.start(t, redis.port);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
   const { ended } = await BusyEpisode.begin(t, redis, ENDLESS);
   const greeting = [
     ['HELLO', '3', 'SETNAME', 'late'],
@@ -107,7 +107,7 @@ test('clients that come while a script runs are greeted and served when it has e
 
 test('a blocking command that arrives while a script runs waits for it, and then for its element', async (t) => {
   const redis = await startBusyRedis(t);
-  const sidecar = await OutageSidecar.start(t, redis.port);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
   const waiting = await connectRaw(sidecar.port);
   const served = await connectRaw(sidecar.port);
   await redis.ask('RPUSH', 'full', 'x');
@@ -130,7 +130,7 @@ test('a blocking command that arrives while a script runs waits for it, and then
 
 test('SCRIPT KILL gets through at once, whatever the client itself has waiting', async (t) => {
   const redis = await startBusyRedis(t);
-  const sidecar = await OutageSidecar.start(t, redis.port);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
   const client = await connectRaw(sidecar.port);
   const { ended } = await BusyEpisode.begin(t, redis, ENDLESS);
   client.send('SET', 'own', 'held');
@@ -146,7 +146,7 @@ test('SCRIPT KILL gets through at once, whatever the client itself has waiting',
 
 test('a function that runs too long: SCRIPT KILL is told so at once, FUNCTION KILL ends it', async (t) => {
   const redis = await startBusyRedis(t);
-  const sidecar = await OutageSidecar.start(t, redis.port);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
   const library = `#!lua name=spinning
     redis.register_function('spin', function() while true do end end)`;
   assert.match(await redis.ask('FUNCTION', 'LOAD', library), /spinning/);
@@ -156,14 +156,33 @@ test('a function that runs too long: SCRIPT KILL is told so at once, FUNCTION KI
   await eventually('Redis is busy', async () => (await redis.ask('GET', 'x')).startsWith('-BUSY'));
   writer.send('SET', 'k', 'v');
   assert.match(await killer.ask('SCRIPT', 'KILL'), /^-BUSY .*FUNCTION KILL/);
+  assert.match(await killer.ask('FUNCTION', 'STATS'), /running_script[^]*spin/);
   assert.equal(await killer.ask('FUNCTION', 'KILL'), '+OK\r\n');
   assert.match(String(await caller.readFrame()), /^-ERR .*killed by user/i);
   assert.equal(String(await writer.readFrame()), '+OK\r\n');
 });
 
+test('with --busy-wait 0 everybody is told BUSY, in whatever database, and nothing counts as an outage', async (t) => {
+  const redis = await startBusyRedis(t);
+  const sidecar = await OutageSidecar.start(t, redis.port, {
+    args: [...PATIENT, '--busy-wait', '0'],
+  });
+  const [caller, elsewhere, killer] = await connectMany(t, sidecar.port, 3);
+  assert.ok(caller && elsewhere && killer);
+  for (const client of [caller, elsewhere]) assert.equal(await client.ask('SELECT', 5), '+OK\r\n');
+  caller.send('EVAL', ENDLESS, 0);
+  await eventually('Redis is busy', async () => (await redis.ask('GET', 'x')).startsWith('-BUSY'));
+  // Neither behind the script on its connection, nor on one that would have to be brought to the database first.
+  assert.match(await elsewhere.ask('GET', 'k'), /^-BUSY Redis is busy running a script/);
+  assert.match(await elsewhere.ask('MULTI'), /^(-BUSY |\+OK)/);
+  assert.equal(await killer.ask('SCRIPT', 'KILL'), '+OK\r\n');
+  assert.match(String(await caller.readFrame()), /^-ERR .*killed by user/i);
+  assert.equal((await sidecar.status()).condition, 'healthy');
+});
+
 test('a subscription is made when the script has ended', async (t) => {
   const redis = await startBusyRedis(t);
-  const sidecar = await OutageSidecar.start(t, redis.port);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
   const [subscriber, other] = await connectMany(t, sidecar.port, 2);
   assert.ok(subscriber && other);
   const { ended } = await BusyEpisode.begin(t, redis, ENDLESS);
@@ -179,22 +198,24 @@ test('a subscription is made when the script has ended', async (t) => {
   assert.match(String(await subscriber.readFrame()), /heard/);
 });
 
-test('a client that keeps its connection for tracking waits as well', async (t) => {
+test('a client that tracks waits as well, also when it is the first to meet the script, and is told what has changed', async (t) => {
   const redis = await startBusyRedis(t);
-  const sidecar = await OutageSidecar.start(t, redis.port);
-  const [tracking, other] = await connectMany(t, sidecar.port, 2);
-  assert.ok(tracking && other);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
+  const [tracking] = await connectMany(t, sidecar.port, 1);
+  assert.ok(tracking);
   await tracking.command('HELLO', 3);
-  assert.equal(await tracking.ask('CLIENT', 'TRACKING', 'ON'), '+OK\r\n');
+  assert.equal(await tracking.ask('CLIENT', 'TRACKING', 'ON', 'NOLOOP'), '+OK\r\n');
+  assert.equal(await tracking.ask('GET', 'n'), '_\r\n');
   const { ended } = await BusyEpisode.begin(t, redis, ENDLESS);
-  other.send('GET', 'n');
-  await pause(DURING_MS);
   tracking.send('INCR', 'n');
   tracking.send('GET', 'n');
   await pause(DURING_MS);
   assert.equal(await redis.ask('SCRIPT', 'KILL'), '+OK\r\n');
   await ended;
   assert.deepEqual((await tracking.readFrames(2)).map(String), [':1\r\n', '$1\r\n1\r\n']);
+  await redis.ask('SET', 'n', 5);
+  const told = '>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nn\r\n';
+  assert.equal(String(await tracking.readFrame()), told);
 });
 
 test('a script that has written: UNKILLABLE passes, SHUTDOWN NOSAVE ends it, and who waited is served as in an outage', async (t) => {
@@ -228,7 +249,9 @@ for (const [busyWait, leastMs] of [
 ] as const) {
   test(`--busy-wait ${busyWait} passes BUSY on after that time, and goes on afterwards`, async (t) => {
     const redis = await startBusyRedis(t);
-    const sidecar = await OutageSidecar.start(t, redis.port, { args: ['--busy-wait', busyWait] });
+    const sidecar = await OutageSidecar.start(t, redis.port, {
+      args: [...PATIENT, '--busy-wait', busyWait],
+    });
     const early = await connectRaw(sidecar.port);
     assert.equal(await early.ask('SET', 'k', 'calm'), '+OK\r\n');
     const { ended } = await BusyEpisode.begin(t, redis, ENDLESS);

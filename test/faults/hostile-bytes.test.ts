@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Bystander } from '../helpers/bystander.js';
 import { MEGABYTE, residentBytes } from '../helpers/process-figures.js';
 import { connectRaw, encodeCommand } from '../helpers/raw-client.js';
 import { startRedis, startSidecar } from '../helpers/servers.js';
+import { assertAlike, Talk } from '../helpers/talk.js';
 
 const SILENCE_MS = 150;
+/** Redis reads 16 kB of each connection at a time; the longest input has five times that. */
+const TURNS = 8;
 const AT_A_TIME = 50;
 const RANDOM_INPUTS = 400;
 const MEMORY_LIMIT_BYTES = 64 * MEGABYTE;
@@ -93,7 +97,7 @@ test('random bytes are answered as Redis answers them', async (t) => {
 test('10 MB without a newline are refused early, whoever sends them', async (t) => {
   const redis = await startRedis(t);
   const sidecar = await startSidecar(t, { upstream: redis.url });
-  const bystander = await Bystander.start(t, sidecar.port);
+  const bystander = await Bystander.start(t, sidecar.port, [sidecar.pid, redis.pid]);
   const resident = residentBytes(sidecar.pid).now;
   await bystander.isUnharmedBy(async () => {
     const answers = await Promise.all(
@@ -111,7 +115,7 @@ test('10 MB without a newline are refused early, whoever sends them', async (t) 
 test('two gigabytes declared: refused at once beyond the limit, taken as they come within it', async (t) => {
   const redis = await startRedis(t);
   const sidecar = await startSidecar(t, { upstream: redis.url });
-  const bystander = await Bystander.start(t, sidecar.port);
+  const bystander = await Bystander.start(t, sidecar.port, [sidecar.pid, redis.pid]);
   const resident = residentBytes(sidecar.pid).now;
   await bystander.isUnharmedBy(async () => {
     for (const port of [redis.port, sidecar.port]) {
@@ -136,31 +140,25 @@ async function answersAreAlike(
   direct: number,
   through: number,
 ): Promise<void> {
+  const servers = await Promise.all([connectRaw(direct), connectRaw(through)]);
   for (let at = 0; at < inputs.length; at += AT_A_TIME) {
-    await Promise.all(
+    const pairs = await Promise.all(
       inputs.slice(at, at + AT_A_TIME).map(async (bytes) => {
-        const [expected, actual] = await Promise.all([
-          answerTo(direct, bytes),
-          answerTo(through, bytes),
-        ]);
-        assert.deepEqual(actual, expected, JSON.stringify(bytes.toString('latin1').slice(0, 200)));
+        const talks = await Promise.all([Talk.begin(direct, bytes), Talk.begin(through, bytes)]);
+        return [bytes, ...talks] as const;
       }),
     );
+    // A server that answers somebody else has read what came before, a part of each in every turn.
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      await Promise.all(servers.map((server) => server.ask('PING')));
+    }
+    // Whoever says too much has time for it.
+    await pause(SILENCE_MS);
+    for (const [bytes, expected, actual] of pairs) {
+      await assertAlike(actual, expected, JSON.stringify(bytes.toString('latin1').slice(0, 200)));
+    }
   }
-}
-
-/** All that comes back, and whether the server hung up. */
-async function answerTo(port: number, bytes: Buffer): Promise<{ answer: string; closed: boolean }> {
-  const client = await connectRaw(port);
-  let answer = '';
-  client.socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
-  client.write(bytes);
-  const closed = await client.readUntilClose(SILENCE_MS).then(
-    () => true,
-    () => false,
-  );
-  client.reset();
-  return { answer, closed };
+  for (const server of servers) server.reset();
 }
 
 async function lastWords(port: number, bytes: Buffer): Promise<string> {

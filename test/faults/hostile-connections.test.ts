@@ -102,7 +102,7 @@ async function start(t: TestContext, upstream: 'redis' | 'embedded', args: strin
   const sidecar = await startSidecar(t, { upstream: redis?.url ?? 'embedded:', args });
   const { port, pid } = sidecar;
   const view = redis === null ? null : await RedisView.of(t, redis.port);
-  const bystander = await Bystander.start(t, port);
+  const bystander = await Bystander.start(t, port, redis === null ? [pid] : [pid, redis.pid]);
   const admin = async (path: string): Promise<string> => (await sidecar.admin(path)).body;
   // Connections to Redis may stay open for whoever comes next; sockets of clients may not.
   const withoutUpstream = async (): Promise<number> =>

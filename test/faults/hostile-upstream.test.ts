@@ -85,7 +85,7 @@ test('the probe survives everything that an upstream may say, and calls none of 
     identity: new IdentityRegister().identityOf(null),
     clock: systemClock,
     logger: silentLogger,
-    silence: { isExplained: false },
+    silence: { isExplained: false, isPaused: false },
     periodMs: 60_000,
     timeoutMs: 2000,
     key: 'respool:probe',

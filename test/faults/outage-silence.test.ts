@@ -20,7 +20,7 @@ import { OutageStage } from '../helpers/outage-stage.js';
 const RECOVERS_WITHIN_MS = 3_000;
 
 test('an upstream frozen for 0.2 to 1.5 s: L D O T, and the shortest is no outage', async (t) => {
-  const stage = await OutageStage.start(t);
+  const stage = await OutageStage.start(t, waiting(1_000));
   const { redis, sidecar, load } = stage;
   for (const frozenMs of [200, 600, 1_500]) {
     await load.untilMore(300);
@@ -29,7 +29,7 @@ test('an upstream frozen for 0.2 to 1.5 s: L D O T, and the shortest is no outag
     await pause(frozenMs);
     redis.thaw();
     await sidecar.untilDrained(RECOVERS_WITHIN_MS);
-    if (frozenMs < TIMES.upstreamTimeoutMs / 2) assert.equal(await transitions(sidecar), before);
+    if (frozenMs === 200) assert.equal(await transitions(sidecar), before);
   }
   await load.untilMore(200);
   await stage.assertClean();
@@ -91,7 +91,13 @@ for (const [what, ...directions] of [
 }
 
 test('one connection alone falls silent and is healed when its commands are long done elsewhere: D O', async (t) => {
-  const stage = await OutageStage.start(t, { load: { deeds: ['push', 'push', 'set', 'stream'] } });
+  const stage = await OutageStage.start(t, {
+    // Promise T is not made here.
+    load: {
+      deeds: ['push', 'push', 'set', 'stream'],
+      answerWithinMs: Number.POSITIVE_INFINITY,
+    },
+  });
   const { network, sidecar, load } = stage;
   for (const direction of ['toServer', 'toClient'] as const) {
     await load.untilMore(300);
@@ -154,7 +160,10 @@ test('resets of all connections with much in flight: L D O T', async (t) => {
   const { network, sidecar, load } = stage;
   for (let reset = 0; reset < 12; reset += 1) {
     await load.untilMore(300);
+    network.hold('toClient');
+    await eventually('much is in flight', () => load.inFlight >= 100, { everyMs: 1 });
     network.resetAll();
+    network.heal();
   }
   await sidecar.untilDrained(RECOVERS_WITHIN_MS);
   const { ambiguous, report } = await stage.assertClean();
@@ -162,20 +171,22 @@ test('resets of all connections with much in flight: L D O T', async (t) => {
 });
 
 test('slow, jittering, one-byte replies: no false trip, nothing refused', async (t) => {
-  const stage = await OutageStage.start(t, { load: { perSecond: 400 } });
+  const TIMEOUT_MS = 3_000;
+  const { sidecarArgs, load: patience } = waiting(TIMEOUT_MS);
+  const stage = await OutageStage.start(t, { sidecarArgs, load: { ...patience, perSecond: 400 } });
   const { network, sidecar, load } = stage;
   await load.untilMore(50);
   const before = await transitions(sidecar);
   for (const shape of [
     { sliceBytes: 1 },
-    { delayMs: TIMES.upstreamTimeoutMs / 4, jitterMs: TIMES.upstreamTimeoutMs / 5 },
+    { delayMs: TIMEOUT_MS / 4, jitterMs: TIMEOUT_MS / 5 },
     { delayMs: 20, jitterMs: 50, sliceBytes: 3 },
   ]) {
     network.shape('toClient', shape);
-    await load.untilMore(120);
+    await load.untilMore(60);
     network.shape('toServer', shape);
     network.shape('toClient', {});
-    await load.untilMore(120);
+    await load.untilMore(60);
     network.shape('toServer', {});
   }
   assert.equal(await transitions(sidecar), before);
@@ -231,9 +242,10 @@ test('a probe that never returns ends by its own deadline, and there is one at a
     await sidecar.until('a probe is out', ({ breaker }) => breaker.state === 'half-open');
     await sidecar.until('it is open again', ({ breaker }) => breaker.state === 'open', 2_000);
   }
-  const connects = network.connectedAt.length;
+  const [connects, since] = [network.connectedAt.length, performance.now()];
   await pause(1_000);
-  assert.ok(network.connectedAt.length - connects <= 4, 'probes do not pile up');
+  const seconds = (performance.now() - since) / 1_000;
+  assert.ok(network.connectedAt.length - connects <= 4 * seconds, 'probes do not pile up');
   await load.untilMore(200);
   redis.thaw();
   await sidecar.untilDrained(RECOVERS_WITHIN_MS);
@@ -253,6 +265,18 @@ test('1,000 idle clients keep their sockets over an outage', async (t) => {
   for (const client of idle.slice(0, 50)) assert.equal(await client.ask('GET', 'x'), '$-1\r\n');
   await stage.assertClean();
 });
+
+/**
+ * A sidecar that waits longer than the others do, and clients that bear it: where no outage is to be seen, the machine may
+ * keep a process waiting for as long.
+ */
+function waiting(timeoutMs: number) {
+  const holdMs = (timeoutMs * TIMES.holdMs) / TIMES.upstreamTimeoutMs;
+  return {
+    sidecarArgs: ['--upstream-timeout', `${timeoutMs}ms`, '--hold', `${holdMs}ms`],
+    load: { answerWithinMs: timeoutMs + holdMs + 250 },
+  };
+}
 
 async function transitions(sidecar: OutageSidecar): Promise<number> {
   return (await sidecar.metrics()).get('breaker_transitions_total') ?? 0;

@@ -18,7 +18,7 @@ import { OutageSidecar } from '../helpers/outage-sidecar.js';
 import { IoredisLoad, RedisPyLoad, type RestartLoad } from '../helpers/restart-load.js';
 
 const WRITES_BETWEEN = 100;
-const WITHIN_MS = 20_000;
+const WITHIN_MS = 60_000;
 const WORKERS = 8;
 
 /** Redis, a sidecar that is replaced, and the applications behind it. */
@@ -47,7 +47,8 @@ class Rollout {
     const startedAt = performance.now();
     assert.equal(await this.sidecar.stop(), 0);
     const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs < 5_000, `drained in ${tookMs} ms`);
+    // Somebody who is waited for in vain would take all of --drain: ten seconds.
+    assert.ok(tookMs < 8_000, `drained in ${tookMs} ms`);
     await this.sidecar.start();
     await this.goesOn();
   }

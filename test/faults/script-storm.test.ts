@@ -36,7 +36,7 @@ test('directly on Redis the storm is seen by every client that cannot heal itsel
     const { noScript = 0, wrong = 0 } = clients[index]?.record.counts ?? {};
     return noScript + wrong;
   };
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   const isLate = (): boolean => performance.now() > deadline;
   await Promise.all(clients.map((client, i) => client.run(() => failures(i) > 0 || isLate())));
   for (const [index, { record }] of clients.entries()) {

@@ -4,11 +4,12 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { machineNow, watchProcess } from './machine-time.js';
 import { connectRaw } from './raw-client.js';
 
 const PAUSE_MS = 2;
 
-const { port } = workerData as { port: number };
+const { port, pids } = workerData as { port: number; pids: readonly number[] };
 let latenciesMs: number[] = [];
 let failure: string | null = null;
 
@@ -17,15 +18,16 @@ parentPort?.on('message', () => {
   latenciesMs = [];
 });
 
+for (const pid of pids) watchProcess(pid);
 try {
   const client = await connectRaw(port);
   for (let n = 0; ; n += 1) {
     const value = `value-${n}`;
-    const startedAt = performance.now();
+    const startedAt = machineNow();
     const set = await client.ask('SET', 'bystander', value);
-    const middleAt = performance.now();
+    const middleAt = machineNow();
     const get = await client.ask('GET', 'bystander');
-    latenciesMs.push(middleAt - startedAt, performance.now() - middleAt);
+    latenciesMs.push(middleAt - startedAt, machineNow() - middleAt);
     if (set !== '+OK\r\n' || !get.endsWith(`\r\n${value}\r\n`)) throw new Error(`${set}${get}`);
     await pause(PAUSE_MS);
   }

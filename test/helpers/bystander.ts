@@ -28,10 +28,13 @@ export class Bystander {
     private readonly calm: Latency,
   ) {}
 
-  /** Starts one at `port` and measures it in calm first; `t` stops it. */
-  static async start(t: Cleanup, port: number): Promise<Bystander> {
+  /**
+   * Starts one at `port` and measures it in calm first; `t` stops it. What `pids`, which answer it, wait for a core does
+   * not count (`machine-time.ts`).
+   */
+  static async start(t: Cleanup, port: number, pids: readonly number[]): Promise<Bystander> {
     const worker = new Worker(new URL('./bystander-worker.js', import.meta.url), {
-      workerData: { port },
+      workerData: { port, pids },
     });
     t?.after(async () => {
       await worker.terminate();

@@ -154,7 +154,7 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { input, cwd, env, timeoutMs = 60_000 } = options;
+  const { input, cwd, env, timeoutMs = 120_000 } = options;
   const child = spawn(file, args, {
     stdio: 'pipe',
     timeout: timeoutMs,

@@ -18,11 +18,13 @@ export interface Patience {
 export async function eventually<T>(
   what: string,
   probe: () => T | Promise<T>,
-  { withinMs = 5_000, everyMs = 10 }: Patience = {},
+  { withinMs = 20_000, everyMs = 10 }: Patience = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + withinMs;
   let lastError: unknown;
-  do {
+  for (let isLast = false; !isLast;) {
+    // The last look is taken when the time is over, however long this process was kept from looking.
+    isLast = performance.now() >= deadline;
     try {
       const value = await probe();
       if (isSettled(value)) return value;
@@ -30,8 +32,8 @@ export async function eventually<T>(
     } catch (error) {
       lastError = error;
     }
-    await pause(everyMs);
-  } while (performance.now() < deadline);
+    if (!isLast) await pause(everyMs);
+  }
   const reason = lastError instanceof Error ? ` (${lastError.message})` : '';
   throw new Error(`Not within ${withinMs} ms: ${what}${reason}`, { cause: lastError });
 }

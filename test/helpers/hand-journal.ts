@@ -39,13 +39,31 @@ export class HandJournal {
     return refusesBecause === null ? null : new JournalProblem('full', refusesBecause);
   }
 
-  append(db: number, flags: number, commands: number, bytes: Buffer): number {
+  hasRoomFor(bytes: number): boolean {
+    return this.refusal(bytes) === null;
+  }
+
+  append(
+    db: number,
+    flags: number,
+    commands: number,
+    bytes: Buffer,
+    start = 0,
+    end = bytes.length,
+  ): number {
     const { problem } = this;
     this.problem = null;
     if (problem !== null) throw problem;
     this.lastSeq += 1;
     const seq = this.lastSeq;
-    this.records.push({ seq, wallMs: 0, db, flags, commands, bytes: Buffer.from(bytes) });
+    this.records.push({
+      seq,
+      wallMs: 0,
+      db,
+      flags,
+      commands,
+      bytes: Buffer.from(bytes.subarray(start, end)),
+    });
     return seq;
   }
 

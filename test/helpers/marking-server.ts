@@ -25,6 +25,8 @@ const SERVED_WHEN_BUSY: ReadonlySet<string> = new Set([
   ...['MULTI', 'DISCARD', 'WATCH', 'AUTH', 'HELLO'],
 ]);
 
+const HAS_NO_MARK: ReadonlySet<string> = new Set(['CLIENT', 'PING', 'WATCH', 'SELECT']);
+
 export class MarkingServer {
   /** The writes that have taken effect, in order: `RPUSH l 18`. */
   readonly ran: string[] = [];
@@ -124,7 +126,7 @@ export class MarkingServer {
 
   private effect(command: string): string {
     const [name, ...words] = command.split(' ');
-    if (name === 'CLIENT' || name === 'PING' || name === 'WATCH') return '+OK\r\n';
+    if (HAS_NO_MARK.has(name!)) return '+OK\r\n';
     if (name === 'EVAL' || name === 'EVALSHA') return this.script(name, words);
     if (name !== 'GET') this.ran.push(command);
     const mark = words.at(-1)!;

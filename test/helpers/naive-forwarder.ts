@@ -74,6 +74,7 @@ export class NaiveForwarder {
 
   /** Redis does not answer: writes are queued from now on. */
   wentAway(): void {
+    if (this.#isClosed) return;
     this.isAway = true;
     this.#probing ??= this.#probe().finally(() => (this.#probing = null));
   }

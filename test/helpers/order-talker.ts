@@ -9,9 +9,14 @@ export interface Asked {
   readonly command: string;
   /** Of a transaction: the marks that EXEC answers with. */
   readonly marks: readonly string[];
+  /** Of a transaction: that one of its results is a setting's. */
+  readonly isSetting?: boolean;
   /** Of a transaction that WATCH guards. */
   readonly isGuarded?: boolean;
 }
+
+/** Whoever has said this has a connection of its own from then on. */
+export const TIE = 'CLIENT ID';
 
 /** A client, what it has asked for, and what it was told. */
 export class Talker {
@@ -28,7 +33,9 @@ export class Talker {
   async say(random: Random, nextMark: () => number): Promise<void> {
     const commands: Asked[] = [];
     for (let left = 1 + integerBelow(random, 4); left > 0; left -= 1) {
-      if (random() < 0.7) commands.push(this.plain(random, nextMark));
+      const chance = random();
+      if (chance < 0.05) commands.push({ command: TIE, marks: [] });
+      else if (chance < 0.7) commands.push(this.plain(random, nextMark));
       else commands.push(...this.transaction(random, nextMark));
     }
     // In one breath, or in two.
@@ -41,6 +48,10 @@ export class Talker {
 
   async listen(): Promise<void> {
     this.heard += (await this.client.received()).replaceAll('|', '\r\n');
+  }
+
+  get isHungUpOn(): boolean {
+    return this.client.isClosed;
   }
 
   /** By command: its reply, with blanks for line ends. */
@@ -70,12 +81,14 @@ export class Talker {
       this.plain(random, nextMark),
     );
     const marks = queued.flatMap((one) => one.marks);
-    const isGuarded = this.scripts.length > 0 && random() < 0.2;
+    const isGuarded = random() < 0.2;
+    const isSetting = random() < 0.15;
+    if (isSetting) queued.push({ command: `SELECT ${integerBelow(random, 2)}`, marks: [] });
     return [
       ...(isGuarded ? [{ command: 'WATCH k', marks: [] }] : []),
       { command: 'MULTI', marks: [], isGuarded },
       ...queued.map(({ command }) => ({ command, marks: [], isGuarded })),
-      { command: 'EXEC', marks, isGuarded },
+      { command: 'EXEC', marks, isGuarded, isSetting },
     ];
   }
 }

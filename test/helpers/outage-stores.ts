@@ -49,6 +49,7 @@ export class StoreUnderTest {
           traffic: new TestTraffic(),
           timeoutMs: 10_000,
           slowTimeoutMs: 120_000,
+          busyWaitMs: 120_000,
           holdMs: 10_000,
           sharedLanes: 1,
           maxPinned: 16,

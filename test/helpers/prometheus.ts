@@ -37,8 +37,15 @@ const FILES = ['prometheus.yml', 'rules.yml', 'alerts.yml'];
 /** Milliseconds of Prometheus' units, as far as the files use them. */
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** How often is asked at least; a busy machine needs some time to answer. */
-const SHORTEST_INTERVAL_MS = 200;
+/** How often is asked at least; an answer that takes longer counts as none, and a busy machine needs some time. */
+const SHORTEST_INTERVAL_MS = 500;
+
+/**
+ * How far back is looked at least for something that has happened: over more than a scrape or two, which a busy machine may
+ * delay, and over the start of a sidecar.
+ */
+const SHORTEST_MEMORY_MS = { changes: 20_000, increase: 4_000 } as const;
+type Memory = keyof typeof SHORTEST_MEMORY_MS;
 
 /** `5m` with 300 is `1000ms`, unless that is less than `atLeastMs`. */
 export function shorten(duration: string, factor: number, atLeastMs = 1): string {
@@ -54,6 +61,9 @@ function shortenAll(text: string, factor: number): string {
       return `_interval: ${shorten(time, factor, SHORTEST_INTERVAL_MS)}`;
     })
     .replace(/for: (\d+[smh])$/gm, (_, time: string) => `for: ${shorten(time, factor)}`)
+    .replace(/(changes|increase)(\([^[]*)\[(\d+[smh])\]/g, (_, of: Memory, what, time: string) => {
+      return `${of}${what}[${shorten(time, factor, SHORTEST_MEMORY_MS[of])}]`;
+    })
     .replace(/\[(\d+[smh])\]/g, (_, time: string) => `[${shorten(time, factor)}]`)
     .replace(/(seconds(?:_to_full)?) ([<>]) (\d+)$/gm, (_, name, sign, bound: string) => {
       return `${name} ${sign} ${Number(bound) / factor}`;
@@ -111,7 +121,7 @@ export class Prometheus {
   }
 
   /** Resolves with the alert when one of this name is firing. */
-  async firing(name: string, withinMs = 15_000): Promise<Alert> {
+  async firing(name: string, withinMs = 120_000): Promise<Alert> {
     const isIt = ({ labels, state }: Alert): boolean =>
       labels.alertname === name && state === 'firing';
     const find = async (): Promise<Alert | undefined> => (await this.alerts()).find(isIt);
@@ -127,7 +137,7 @@ export class Prometheus {
       assert.deepEqual(names, []);
       return true;
     };
-    await eventually('all is quiet', isQuiet, { withinMs: 15_000, everyMs: 50 });
+    await eventually('all is quiet', isQuiet, { withinMs: 60_000, everyMs: 50 });
   }
 
   private async get<T>(path: string): Promise<T> {

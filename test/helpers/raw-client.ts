@@ -9,7 +9,7 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { ReplyScanner } from './reply-scanner.js';
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** How the other side ended the connection: FIN, or RST (any socket error). */
 export type Ending = 'end' | 'reset';

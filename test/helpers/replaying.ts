@@ -77,6 +77,7 @@ export class Replaying {
           traffic: new TestTraffic(),
           timeoutMs,
           slowTimeoutMs: 60_000,
+          busyWaitMs: 60_000,
           silence: new Silence(systemClock),
           fences: this.fences,
         },

@@ -31,6 +31,7 @@ export const STATUS_IN_OUTAGE: SidecarStatus = {
     oldestSeconds: 60.2,
     deadLetters: 1,
     durable: true,
+    refuses: null,
     maxBytes: 268_435_456,
   },
   replay: {
@@ -76,6 +77,7 @@ export const STATUS_HEALTHY: SidecarStatus = {
     oldestSeconds: null,
     deadLetters: 0,
     durable: true,
+    refuses: null,
     maxBytes: 268_435_456,
   },
   replay: NEVER_AWAY.replay,

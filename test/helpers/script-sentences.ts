@@ -38,7 +38,7 @@ export function validSentences(random: Random): Sentence[] {
     if (random() < 0.75) sentences.push(validSentence(random));
     else {
       const queued = Array.from({ length: 1 + integerBelow(random, 6) }, () =>
-        validSentence(random),
+        random() < 0.1 ? ['SELECT', String(integerBelow(random, 2))] : validSentence(random),
       );
       sentences.push(['MULTI'], ...queued, [random() < 0.85 ? 'EXEC' : 'DISCARD']);
     }

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict';
 import { ManagedProcess, type Cleanup } from './child-process.js';
 import { eventually } from './eventually.js';
 import { OutageRedis } from './outage-redis.js';
-import { OutageSidecar } from './outage-sidecar.js';
+import { OutageSidecar, PATIENT } from './outage-sidecar.js';
 import { ScriptLoad } from './script-load.js';
 
 /** More than a run can last. */
@@ -49,7 +49,7 @@ export class FlushStorm {
 /** All clients in the storm, and nothing else goes wrong. Resolves with a line for people; rejects if anybody noticed it. */
 export async function stormRun(t: Cleanup, scripts: number): Promise<string> {
   const redis = await OutageRedis.start(t, 'none');
-  const sidecar = await OutageSidecar.start(t, redis.port);
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
   const storm = new FlushStorm(t, redis);
   const load = await ScriptLoad.connect(t, sidecar.port);
   await storm.begin();

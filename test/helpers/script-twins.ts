@@ -13,7 +13,7 @@ import type { Cleanup } from './child-process.js';
 import { eventually } from './eventually.js';
 import { integerBelow, type Random } from './fuzz.js';
 import { OutageRedis } from './outage-redis.js';
-import { OutageSidecar } from './outage-sidecar.js';
+import { OutageSidecar, PATIENT } from './outage-sidecar.js';
 import { connectRaw, encodeCommand, type RawClient } from './raw-client.js';
 import {
   LIMITED_USER,
@@ -36,7 +36,7 @@ export async function compareTwins(t: Cleanup, options: TwinOptions): Promise<st
   const { plague, seed, isEnough } = options;
   const peaceful = await OutageRedis.start(t, 'none');
   const plagued = await OutageRedis.start(t, 'none', BUSY_ARGS);
-  const sidecar = await OutageSidecar.start(t, plagued.port);
+  const sidecar = await OutageSidecar.start(t, plagued.port, { args: PATIENT });
   for (const redis of [peaceful, plagued]) await redis.ask('ACL', 'SETUSER', ...LIMITED_USER);
   for (const port of [peaceful.port, sidecar.port]) await teach(port);
   let pipelines = 0;
@@ -114,6 +114,8 @@ async function say(
   const client = await connectRaw(port);
   if (user !== null) await client.command('AUTH', user, 'pw');
   const random = seededRandom(seed);
+  // Nothing is tracked until it is asked for: nobody is told anything unasked.
+  if (random() < 0.3) await client.command('CLIENT', 'TRACKING', 'ON', 'OPTIN');
   const replies = client.readFrames(sentences.length, 30_000);
   await send(
     client,

@@ -18,7 +18,7 @@ import { freePorts } from './ports.js';
 import { mainFile } from './project.js';
 import { connectRaw } from './raw-client.js';
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 60_000;
 const START_ATTEMPTS = 3;
 
 /** Files of a server's certificate; see `certificates.ts`. */

@@ -100,8 +100,6 @@ export class TestClient {
   readonly connection: ClientConnection;
   /** The sidecar's end. */
   readonly socket: net.Socket;
-  /** What `setTimeout` of the socket was asked to do. */
-  lingering: (() => void) | null = null;
   /** Each chunk that the client has read, as latin1. */
   readonly chunks: string[] = [];
   sawEnd = false;
@@ -112,11 +110,11 @@ export class TestClient {
     this.clock = options.clock ?? new FakeClock();
     this.outbox = options.outbox ?? new Outbox(this.clock);
     const [near, far] = duplexPair();
-    const setTimeout = (_ms: number, task: () => void): void => void (this.lingering = task);
-    this.socket = Object.assign(near, { setTimeout }) as unknown as net.Socket;
+    this.socket = near as unknown as net.Socket;
     this.#end = far;
-    const { outbox, traffic } = this;
+    const { clock, outbox, traffic } = this;
     this.connection = new ClientConnection(this.socket, {
+      clock,
       outbox,
       traffic,
       maxBulkBytes,

@@ -35,11 +35,13 @@ export class TestTraffic implements UpstreamTraffic {
 export interface TestConnectionOptions {
   kind?: ConnectionKind;
   identity?: Identity;
+  isClients?: boolean;
   state?: ConnectionState;
   clock?: FakeClock;
   silence?: Silence;
   timeoutMs?: number;
   slowTimeoutMs?: number;
+  busyWaitMs?: number;
   transport?: FakeTransport;
   fences?: FenceRegister;
   unserved?: ErrorJudge;
@@ -57,6 +59,7 @@ export function connectionOptions(
     state: FRESH_STATE,
     timeoutMs: 2000,
     slowTimeoutMs: 60_000,
+    busyWaitMs: 60_000,
     silence: new Silence(options.clock),
     traffic: new TestTraffic(),
     ...options,

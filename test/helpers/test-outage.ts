@@ -186,6 +186,7 @@ export class TestOutage implements OutageView {
       traffic: new Observer(),
       timeoutMs: STORE_HOLD_MS,
       slowTimeoutMs: STORE_HOLD_MS,
+      busyWaitMs: STORE_HOLD_MS,
       holdMs: STORE_HOLD_MS,
       sharedLanes: 1,
       maxPinned: 10,
@@ -204,6 +205,9 @@ export class TestOutage implements OutageView {
       },
       get silence() {
         return current().silence;
+      },
+      get kills() {
+        return current().kills;
       },
       get busy() {
         return current().busy;

@@ -54,6 +54,7 @@ export class TestPool {
     this.pool = new Pool({
       connectionFor: (identity, state) =>
         connectionOptions({ clock, transport, identity, state, kind: 'pinned' }),
+      maySelect: (identity) => identity === this.nobody,
       clock,
       knocking: new Knocking({ clock, random: () => 0.5, holdMs: HOLD_MS, leastPeriodMs: 10 }),
       maxConnections,

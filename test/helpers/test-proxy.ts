@@ -73,6 +73,7 @@ export class TestProxy {
       traffic: observer,
       timeoutMs: 2000,
       slowTimeoutMs: 60_000,
+      busyWaitMs: 60_000,
       holdMs: HOLD_MS,
       sharedLanes: 1,
       maxPinned: 10,
@@ -200,6 +201,7 @@ export class TestProxy {
     return {
       pool: upstream.pool,
       silence: upstream.silence,
+      kills: upstream.kills,
       busy: upstream.busy,
       laneFor: (session) => upstream.lane(session.identity, session.state),
       identityOf: (session) => session.identity,

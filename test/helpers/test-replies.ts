@@ -1,6 +1,7 @@
 /** The replies of one client whose writes are journaled, with the store and the journal in the test's hands. */
 import { classify } from '../../src/command/classify.js';
 import { BufferedReplies, type Deposit, type Write } from '../../src/proxy/buffered-replies.js';
+import { WriteRun } from '../../src/proxy/write-run.js';
 import { encodeCommand } from './raw-client.js';
 import { RecordingReceiver } from './recording-receiver.js';
 import { TestProxy } from './test-proxy.js';
@@ -25,6 +26,11 @@ export function transaction(...commands: string[]): Deposit {
   return { db: 0, bytes: 100, write: null, queued };
 }
 
+/** Commands that pass to the store as they came; those that begin with a capital letter are plain writes. */
+export class Run {
+  constructor(readonly commands: readonly string[]) {}
+}
+
 /** One client's replies between a store that the test plays and a `HandJournal`. */
 export class TestReplies {
   readonly outage = new TestProxy().outage;
@@ -45,13 +51,22 @@ export class TestReplies {
   }
 
   /** The client asks for reads (a number) and writes, in this order. */
-  readonly ask = (...items: (number | Deposit)[]): this => {
+  readonly ask = (...items: (number | Deposit | Run)[]): this => {
     for (const item of items) {
       if (typeof item === 'number') this.replies.expect(item);
+      else if (item instanceof Run) this.askRun(item.commands);
       else this.replies.expectWrite(item);
     }
     return this;
   };
+
+  private askRun(commands: readonly string[]): void {
+    const frames = commands.map((command) => encodeCommand(...command.split(' ')));
+    const written = frames.filter((_, index) => /^[A-Z]/.test(commands[index]!));
+    const bytes = written.reduce((sum, frame) => sum + frame.length, 0);
+    const run = new WriteRun(0, Buffer.concat(frames), 0);
+    this.replies.expectRun(run, frames.length, { count: written.length, bytes });
+  }
 
   /** The store answers, in chunks that are filled anew afterwards. */
   readonly say = (...texts: (string | Buffer)[]): void => {

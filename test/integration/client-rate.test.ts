@@ -24,3 +24,16 @@ test('a pipeline is answered whole and in order, no faster than the rate, and ot
   const { body } = await sidecar.admin('/metrics');
   assert.match(body, /^respool_downstream_slowed_down_total [1-9]/m);
 });
+
+test('a sidecar that stops answers all that a slowed client had sent', async (t) => {
+  const redis = await startRedis(t);
+  const args = ['--client-rate', '10', '--client-burst', '10'];
+  const sidecar = await startSidecar(t, { upstream: redis.url, args });
+  const client = await connectRaw(sidecar.port);
+  client.write(Buffer.concat(Array.from({ length: COMMANDS }, (_, n) => encodeCommand('ECHO', n))));
+  await client.readFrames(1);
+  const exited = sidecar.stop();
+  const replies = await client.readFrames(COMMANDS - 1);
+  assert.equal(String(replies.at(-1)), `$3\r\n${COMMANDS - 1}\r\n`);
+  assert.equal(await exited, 0);
+});

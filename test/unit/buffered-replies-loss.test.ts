@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Deposit } from '../../src/proxy/buffered-replies.js';
 import { encodeCommand } from '../helpers/raw-client.js';
-import { deposit, TestReplies, transaction } from '../helpers/test-replies.js';
+import { deposit, Run, TestReplies, transaction } from '../helpers/test-replies.js';
 
 const CAUSE = new Error('the outage store was lost');
 
-const ASKED: (number | Deposit)[] = [
+const ASKED: (number | Deposit | Run)[] = [
   1,
   deposit('SET a 1'),
   2,
@@ -54,6 +54,18 @@ test('wherever the store is lost, what it answered is given and the rest comes b
   }
 });
 
+test('of a run that was answered in part the rest comes back', () => {
+  for (let answered = 0; answered <= 4; answered += 1) {
+    const test = new TestReplies().ask(new Run(['SET a 1', 'get a', 'SET b 2', 'SET c 3']));
+    test.say(['+OK\r\n', '$1\r\n1\r\n', '+OK\r\n', '+OK\r\n'].slice(0, answered).join(''));
+    if (answered < 4) test.replies.lose(4 - answered, false, CAUSE, null);
+    test.journal.settle();
+    assert.equal(test.owner.replies, answered);
+    assert.equal(test.journal.contents.length, [0, 1, 1, 2, 3][answered]);
+    assert.ok(test.replies.isEmpty && test.isIdle, `${answered} answered`);
+  }
+});
+
 test('a loss that is told in several calls is forgotten call by call', () => {
   const test = new TestReplies().ask(...ASKED);
   test.say(ANSWERS[0]!);
@@ -79,6 +91,7 @@ test('what the journal has already is given behind a loss', () => {
 test('a client that leaves with its connection awaits nothing any more', () => {
   const test = new TestReplies().ask(...ASKED);
   test.say(ANSWERS[0]!, ANSWERS[1]!);
+  test.ask(new Run(['SET x 1', 'get x']));
   test.replies.abandon();
   assert.ok(!test.isIdle, 'one is still at the journal');
   test.journal.settle();

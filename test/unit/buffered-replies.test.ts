@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JournalProblem } from '../../src/journal/problem.js';
 import { everySplit } from '../helpers/fuzz.js';
-import { deposit, TestReplies, transaction, WALL_MS } from '../helpers/test-replies.js';
+import { deposit, Run, TestReplies, transaction, WALL_MS } from '../helpers/test-replies.js';
 
 test('nothing waits here before something is journaled, nor afterwards', () => {
   const test = new TestReplies();
@@ -36,6 +36,37 @@ test('I1, I3: replies are given in order, and none before the journal has every 
     assert.equal(test.owner.replies, 7);
     assert.ok(test.replies.isEmpty && test.isIdle);
   }
+});
+
+test('I1, I3: the same of commands that passed unseen together', () => {
+  const bytes = Buffer.from(
+    '$1\r\na\r\n+OK\r\n$3\r\nb\r\n\r\n-WRONGTYPE no\r\n:2\r\n:3\r\n+OK\r\n',
+  );
+  for (const chunks of everySplit(bytes)) {
+    const test = new TestReplies();
+    const run = new Run(['get a', 'SET k v', 'get b', 'RPUSH k x', 'SADD s y']);
+    test.ask(run, 1, new Run(['SET j w']));
+    test.say(...chunks);
+    assert.equal(test.given, '$1|a|');
+    assert.deepEqual(test.journal.contents, ['0: SET k v', '0: SADD s y', '0: SET j w']);
+    test.journal.settle(1);
+    assert.equal(test.given, '$1|a|+OK|$3|b||-WRONGTYPE no|');
+    test.journal.settle(1);
+    assert.equal(test.given, '$1|a|+OK|$3|b||-WRONGTYPE no|:2|:3|');
+    test.journal.settle();
+    assert.equal(test.owner.bytes, bytes.toString());
+    assert.equal(test.owner.replies, 7);
+    assert.ok(test.replies.isEmpty && test.isIdle);
+  }
+});
+
+test('replies that stand side by side are given together, but an error by itself', () => {
+  const test = new TestReplies().ask(
+    new Run(['SET a 1', 'SET b 2', 'LPUSH a x', 'SET c 3', 'get c']),
+  );
+  test.say('+OK\r\n+OK\r\n-WRONGTYPE no\r\n+OK\r\n$1\r\n3\r\n');
+  test.journal.settle();
+  assert.deepEqual(test.owner.events, ['2: +OK|+OK|', '1: -WRONGTYPE no|', '2: +OK|$1|3|']);
 });
 
 test('the journal may be quicker than the store', () => {
@@ -160,6 +191,16 @@ test('E: what the journal does not take is refused in its place, the rest is not
     assert.equal(test.journal.contents.length, 2);
     assert.ok(test.replies.isEmpty && test.isIdle);
   }
+});
+
+test('E: what the journal does not take of a run is refused in its place', () => {
+  const test = new TestReplies().ask(new Run(['SET a 1', 'SET b 2', 'SET c 3']));
+  test.journal.problem = new JournalProblem('disk-full', 'no room');
+  test.say('+OK\r\n+OK\r\n+OK\r\n');
+  test.journal.settle();
+  assert.match(test.given, /^-UNAVAILABLE no room[^|]*\|\+OK\|\+OK\|$/);
+  assert.deepEqual(test.journal.contents, ['0: SET b 2', '0: SET c 3']);
+  assert.ok(test.replies.isEmpty && test.isIdle);
 });
 
 test('E: what the journal has lost is refused, or has an unknown outcome when it may be found again', () => {

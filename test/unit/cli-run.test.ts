@@ -264,7 +264,8 @@ test('status without an admin address says so', async () => {
 test('status is a few lines for people', () => {
   assert.equal(
     formatStatus(STATUS_HEALTHY),
-    'respool   1.2.3, healthy, up 2 h 1 min\n' +
+    'All well: Redis answers, 1,234 commands a second for 12 clients.\n' +
+      'respool   1.2.3, healthy, up 2 h 1 min\n' +
       'upstream  redis://:***@h:6379, connected, 2 lanes\n' +
       'breaker   closed\n' +
       'journal   empty, on disk\n' +
@@ -273,7 +274,10 @@ test('status is a few lines for people', () => {
   );
   assert.equal(
     formatStatus(STATUS_IN_OUTAGE),
-    'respool   1.2.3, outage, up 2 h 1 min\n' +
+    'Redis is away for 1 min 1 s; 1,200 writes are safe in the journal; next try in 3 s.\n' +
+      '  Look after Redis; leave the sidecar and its journal as they are. It goes on trying and replays by itself.\n' +
+      '  Writes that Redis refused during replay are kept as dead letters. To see which and why, over any Redis client: RESPOOL DEADLETTERS\n' +
+      'respool   1.2.3, outage, up 2 h 1 min\n' +
       'upstream  redis://:***@h:6379, not connected, 0 lanes\n' +
       'breaker   open, left closed 1 min 1 s ago, next probe in 2.3 s, 5 failures, ' +
       'last cause: connect ECONNREFUSED 127.0.0.1:6379\n' +

@@ -125,8 +125,22 @@ test('a client that does not take its goodbye is dropped after a while', async (
   client.connection.finish(Buffer.from('+OK\r\n'));
   await turn();
   assert.ok(!client.socket.destroyed);
-  client.lingering?.();
+  client.clock.advance(4000);
+  await client.send('x');
+  client.clock.advance(1000);
   assert.ok(client.socket.destroyed);
+  assert.equal(client.clock.timerCount, 0);
+});
+
+test('a client that goes on sending after its goodbye is dropped', async () => {
+  const client = new TestClient().reading();
+  client.connection.finish(Buffer.from('-ERR Protocol error\r\n'));
+  for (let sent = 0; sent < 1024 * 1024; sent += 16 * 1024)
+    await client.send('x'.repeat(16 * 1024));
+  assert.ok(!client.socket.destroyed);
+  await client.send('x');
+  assert.ok(client.socket.destroyed);
+  assert.deepEqual([client.chunks.join(''), client.sawEnd], ['-ERR Protocol error\r\n', true]);
 });
 
 test('finish ends a stall: its backlog is not looked at any more', async () => {

@@ -171,20 +171,99 @@ test('a command that is wrong by itself has its own error, and EXEC says so', as
   assert.deepEqual(proxy.lane.sentCommands(), ['GET b']);
 });
 
-test('a transaction that WATCH guards is not said again', async () => {
-  const proxy = new TestProxy().connected();
-  const client = proxy.client();
-  await client.say('WATCH k');
-  const own = proxy.own.open();
-  proxy.clock.endTick();
-  own.say(OK);
+/** A client that watches a key. */
+async function watching(): Promise<Stage> {
+  const stage = await asked('WATCH k');
+  stage.own.say(OK);
+  assert.equal(await heard(stage.client), '+OK|');
+  return stage;
+}
+
+test('a transaction that WATCH guards is queued again, and told that its guard was lost', async () => {
+  const { proxy, client, own } = await watching();
   await client.say('MULTI', 'INCR n', 'EXEC');
-  assert.deepEqual(own.sentCommands(), ['WATCH k', 'MULTI', 'INCR n', 'EXEC']);
+  assert.deepEqual(own.sentCommands(), ['MULTI', 'INCR n', 'EXEC']);
   own.say(OK + BUSY + BUSY_EXEC);
-  assert.equal(await heard(client), '+OK|+OK|-BUSY|-EXECABORT|');
-  endBusy(proxy);
+  assert.equal(await heard(client), '+OK|');
+  const next = begunAnew(proxy);
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'INCR n', 'DISCARD']);
+  next.say(OK + QUEUED + OK);
+  assert.equal(await heard(client), '+QUEUED|*-1|');
+  // The next one is guarded by nothing that was lost.
+  await client.say('MULTI', 'INCR n', 'EXEC');
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'INCR n', 'EXEC']);
+});
+
+test('also when another script is met while it is queued again, and when it is said step by step', async () => {
+  const { proxy, client, own } = await watching();
+  await client.say('MULTI', 'INCR n');
+  own.say(OK + BUSY);
+  await client.say('INCR m', 'EXEC');
+  let next = begunAnew(proxy);
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'INCR n']);
+  next.say(OK + QUEUED);
+  assert.equal(await heard(client), '+OK|+QUEUED|');
+  assert.deepEqual(next.sentCommands(), ['INCR m', 'DISCARD']);
+  next.say(BUSY + OK);
+  assert.equal(await heard(client), '');
+  next = begunAnew(proxy);
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'INCR n', 'INCR m', 'DISCARD']);
+  next.say(OK + QUEUED + QUEUED + OK);
+  assert.equal(await heard(client), '+QUEUED|*-1|');
+});
+
+test('one that chooses a database is said again, and its client is where EXEC has brought it', async () => {
+  const { proxy, client, own } = await asked('MULTI');
+  own.say(OK);
+  await client.say('SELECT 5', 'INCR n', 'EXEC', 'GET a');
+  assert.deepEqual(own.sentCommands(), ['SELECT 5', 'INCR n', 'EXEC', 'GET a']);
+  own.say(BUSY + BUSY + BUSY_EXEC + BUSY);
+  assert.equal(await heard(client), '+OK|');
+  const next = begunAnew(proxy);
+  assert.deepEqual(next.sentCommands(), ['MULTI', 'SELECT 5', 'INCR n', 'EXEC', 'GET a']);
+  next.say(`${OK}${QUEUED}${QUEUED}*2\r\n${OK}:1\r\n$-1\r\n`);
+  assert.equal(await heard(client), '+QUEUED|+QUEUED|*2|+OK|:1|$-1|');
+  await client.say('GET b');
+  assert.deepEqual(proxy.lane.sentCommands(), []);
+  const lane = proxy.own.open();
+  assert.deepEqual(lane.sentCommands(), ['CLIENT SETNAME respool', 'SELECT 5']);
+});
+
+test('I7: of two transactions in a row only what ran has chosen the database', async () => {
+  const { proxy, client, own } = await asked('MULTI');
+  own.say(OK);
+  await client.say('SELECT 5', 'FOO', 'EXEC', 'MULTI', 'SET a 1');
+  own.say(`${QUEUED}-ERR unknown command\r\n${SPOILED_EXEC}${OK}${QUEUED}`);
+  await client.say('EXEC');
+  own.say(`*1\r\n${OK}`);
   await client.say('GET b');
   assert.deepEqual(proxy.lane.sentCommands(), ['GET b']);
+});
+
+test('I5, I7: whoever may or may not be in another database now is hung up on', async () => {
+  const { proxy, client, own } = await asked('MULTI');
+  own.say(OK);
+  await client.say('SELECT 5');
+  own.say(QUEUED);
+  await client.say('EXEC');
+  own.close();
+  proxy.clock.endTick();
+  assert.equal(await heard(client), '+OK|+QUEUED|');
+  assert.ok(client.isClosed);
+});
+
+test('a script that is known to run costs no WATCH: what is guarded waits for its end', async () => {
+  const { proxy, client, own } = await watching();
+  const other = proxy.client();
+  await other.say('GET a');
+  proxy.lane.sent();
+  proxy.lane.say(BUSY);
+  await client.say('MULTI', 'INCR n', 'EXEC');
+  assert.deepEqual(own.sentCommands(), []);
+  endBusy(proxy);
+  assert.deepEqual(own.sentCommands(), ['MULTI', 'INCR n', 'EXEC']);
+  own.say(`${OK}${QUEUED}*1\r\n:1\r\n`);
+  assert.equal(await heard(client), '+OK|+QUEUED|*1|:1|');
 });
 
 test('the next script is met while it is told again: it waits on', async () => {

@@ -136,15 +136,39 @@ test('the journal can refuse before the store has seen anything', async () => {
   assert.deepEqual(proxy.outage.lane.sentCommands(), ['GET k']);
 });
 
+test('plain writes pass as they came where there is room for many, and are counted', async () => {
+  const { proxy, client } = away();
+  await client.say('SET k v', 'GET k', 'SET k v EX 5', 'DEL k', 'DEL k l', 'SADD s a b');
+  const names = ['SET k v', 'GET k', 'SET k v EX 5', 'DEL k', 'DEL k l', 'SADD s a b'];
+  assert.deepEqual(proxy.outage.lane.sentCommands(), names);
+  proxy.outage.lane.say(`${OK}$1\r\nv\r\n${OK}:1\r\n:0\r\n:2\r\n`);
+  assert.equal(proxy.outage.journal.records.length, 5);
+  proxy.outage.journal.settle();
+  assert.equal(await client.received(), '+OK|$1|v|+OK|:1|:0|:2|');
+  const answers = proxy.observer.outageAnswers();
+  assert.deepEqual([answers.get('buffer'), answers.get('read')], [5, 1]);
+});
+
+test('a plain write in a transaction is not journaled by itself', async () => {
+  const { proxy, client } = away();
+  await client.say('SET k v', 'MULTI', 'SET k w', 'EXEC', 'SET k x');
+  proxy.outage.lane.say(OK);
+  proxy.outage.journal.settle();
+  await client.received();
+  assert.deepEqual(proxy.outage.journal.contents, ['0: SET k v']);
+});
+
 test('the journal is asked for room for all that is on its way', async () => {
   const { proxy, client } = away();
-  await client.say('SET k v');
+  await client.say('SET k v EX 5');
   const one = proxy.outage.journal.askedBytes;
-  await client.say('SET k v');
+  await client.say('SET k v EX 5');
   assert.equal(proxy.outage.journal.askedBytes, 2 * one);
-  proxy.outage.lane.say(OK.repeat(2));
+  await client.say('SET k v', 'SET k v EX 5');
+  assert.ok(proxy.outage.journal.askedBytes > 3 * one, 'of what passed unseen, too');
+  proxy.outage.lane.say(OK.repeat(4));
   proxy.outage.journal.settle();
-  await client.say('SET k v');
+  await client.say('SET k v EX 5');
   assert.equal(proxy.outage.journal.askedBytes, one);
 });
 

@@ -385,8 +385,6 @@ test('a client that keeps its connection is told every time: nothing is healed t
   proxy.clock.endTick();
   own.say('%0\r\n');
   await client.say('SUBSCRIBE c');
-  proxy.own.open();
-  proxy.clock.endTick();
   proxy.own.sent();
   proxy.own.say('>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n');
   await client.received();
@@ -440,10 +438,10 @@ test('a script that is too long does not get past what its client may not do', a
 
 test('a script that is too long does not run outside of the transaction that it was said in', async () => {
   const { proxy, client } = stage([]);
-  await client.say('WATCH k', 'MULTI', 'GET a');
+  await client.say('MULTI', 'GET a', 'WATCH k');
   const own = proxy.own.open();
   proxy.clock.endTick();
-  own.say(OK + OK + QUEUED);
+  own.say(`${OK}${QUEUED}-ERR WATCH inside MULTI is not allowed\r\n`);
   own.close();
   await client.received();
   const before = proxy.transport.streams.length;

@@ -31,8 +31,10 @@ class TestDesk {
   }
 
   readonly depositor = (name: string): Depositor => ({
-    settled: (problem) =>
-      void this.events.push(problem === null ? `${name} ok` : `${name}: ${problem.message}`),
+    settled: (count, problem) => {
+      const word = problem === null ? `${name} ok` : `${name}: ${problem.message}`;
+      this.events.push(...Array<string>(count).fill(word));
+    },
     release: () => void this.events.push(`${name} answers`),
   });
 

@@ -197,6 +197,7 @@ test('I6: the journal takes no more than its bound, says so, and makes room from
   assert.ok(journal.journal.usedBytes <= 512 * 1024);
   assert.equal(journal.journal.pendingRecords, taken - 20 + 1);
   assert.match(journal.journal.refusal(1e9)?.message ?? '', /journal is full/);
+  assert.equal(journal.log.filter((line) => line.includes('writes are refused')).length, 1);
 });
 
 test('closing settles what was appended, and takes nothing more', async () => {

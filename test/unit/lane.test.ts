@@ -30,10 +30,16 @@ class TestLane {
   /** What is done when the hold has expired. */
   onHoldExpired: (cause: Error) => void = () => undefined;
 
-  constructor({ state = FRESH_STATE, eager = true, suspendedBy = null as Error | null } = {}) {
+  constructor({
+    state = FRESH_STATE,
+    eager = true,
+    suspendedBy = null as Error | null,
+    busyWaitMs = 60_000,
+  } = {}) {
     const { clock, transport, silence } = this;
+    const shared = { clock, transport, silence, state };
     this.lane = new Lane({
-      connection: connectionOptions({ clock, transport, silence, state, slowTimeoutMs: 60_000 }),
+      connection: connectionOptions({ ...shared, slowTimeoutMs: 60_000, busyWaitMs }),
       clock,
       knocking: new Knocking({
         clock,
@@ -66,6 +72,19 @@ class TestLane {
     this.lane.send(receiver, bytes, 0, bytes.length, 1, patience);
   };
 }
+
+test('whoever does not wait for a script is refused when it keeps the lane from being made, with its words', () => {
+  const busy = { state: { ...FRESH_STATE, db: 5 }, eager: false, busyWaitMs: 0 };
+  const { send, transport, clock, changes } = new TestLane(busy);
+  const receiver = new RecordingReceiver();
+  send(receiver, 'PING');
+  transport.last.open();
+  transport.last.say('-BUSY Redis is busy running a script.\r\n');
+  assert.deepEqual(receiver.events, ['refused 1']);
+  assert.match(changes.join(), /lost: .*BUSY Redis is busy running a script\.$/);
+  clock.advance(HOLD_MS);
+  assert.equal(transport.streams.length, 1);
+});
 
 test('a lane connects by itself and passes commands on', () => {
   const { lane, stream, clock, send, changes } = new TestLane().connected();

@@ -202,6 +202,26 @@ test('a transaction that WATCH guards cannot be run without the real data', asyn
   assert.deepEqual(proxy.outage.journal.contents, []);
 });
 
+test('one that chooses a database is none that the journal could take', async () => {
+  const proxy = new TestProxy().connected();
+  const client = proxy.client();
+  await client.say('MULTI');
+  const own = proxy.own.open();
+  proxy.clock.endTick();
+  own.say(OK);
+  await client.say('SELECT 3', 'SET k v');
+  own.say(QUEUED);
+  own.say(QUEUED);
+  proxy.begin();
+  await client.say('EXEC', 'GET k');
+  proxy.outage.own.open();
+  proxy.clock.endTick();
+  const received = `${await client.received()}${await play({ proxy, client }, OK, QUEUED, QUEUED)}`;
+  assert.match(received, /^\+OK\|\+QUEUED\|\+QUEUED\|-UNAVAILABLE [^|]*\|$/);
+  assert.deepEqual(proxy.outage.lane.sentCommands(), ['GET k']);
+  assert.deepEqual(proxy.outage.journal.contents, []);
+});
+
 test('one that is open when the outage ends is told to the upstream', async () => {
   const scene = await inTransaction();
   const { proxy, client } = scene;

@@ -46,6 +46,26 @@ test('of several idle ones that is taken which needs no commands', () => {
   assert.equal(acquire(nobody, { ...FRESH_STATE, db: 5 }).lease, a.lease);
 });
 
+test('a connection is brought to another database only where that is sure to be allowed', () => {
+  const { pool, transport, clock, acquire, ann } = new TestPool(2);
+  const first = acquire(ann);
+  transport.last.open();
+  transport.last.say('+OK\r\n');
+  pool.release(first.lease!);
+  const named = acquire(ann, { ...FRESH_STATE, name: 'me' });
+  assert.equal(named.lease, first.lease);
+  const elsewhere = acquire(ann, { ...FRESH_STATE, db: 3 });
+  clock.endTick();
+  transport.streams[0]!.say('+OK\r\n');
+  pool.release(first.lease!);
+  assert.deepEqual([elsewhere.lease, pool.idleCount], [null, 1]);
+  transport.last.open();
+  transport.last.say('+OK\r\n+OK\r\n');
+  assert.ok(elsewhere.lease !== null);
+  const another = acquire(ann, { ...FRESH_STATE, db: 4 });
+  assert.deepEqual([pool.idleCount, another.lease], [0, null]);
+});
+
 test('whoever takes any state is given the connection without a word on it', () => {
   const { pool, transport, clock, lent, acquire, nobody } = new TestPool();
   const first = lent();

@@ -11,6 +11,7 @@ class Stage {
   readonly clock = new FakeClock();
   readonly handler = new RecordingHandler();
   readonly client: TestClient;
+  limit!: RateLimit;
   slowedDown = 0;
 
   constructor() {
@@ -19,13 +20,13 @@ class Stage {
       clock,
       outbox: new Outbox(clock),
       handlerFor: (connection) =>
-        new RateLimit(handler, {
+        (this.limit = new RateLimit(handler, {
           perSecond: 100,
           burst: 10,
           clock,
           resume: () => connection.resume(),
           onSlowedDown: () => (this.slowedDown += 1),
-        }),
+        })),
     });
   }
 
@@ -99,4 +100,13 @@ test('an input that ends while it waits is taken to its end', async () => {
   await stage.afterMs(100);
   assert.equal(stage.taken, 15);
   assert.equal(stage.handler.events.at(-1), 'input ended');
+});
+
+test('once it is lifted, what waits passes at once', async () => {
+  const stage = new Stage();
+  await stage.send(50);
+  stage.limit.lift();
+  assert.equal(stage.taken, 50);
+  await stage.send(50);
+  assert.equal(stage.taken, 100);
 });

@@ -102,6 +102,20 @@ test('a setting counts once the upstream has confirmed it', () => {
   });
 });
 
+test('a client with a name keeps the connection that has it', () => {
+  for (const [effect, command] of [
+    ['name', 'CLIENT SETNAME me'],
+    ['hello', 'HELLO 3 SETNAME me'],
+  ] as const) {
+    const session = newSession();
+    answered(session, 'name', 'CLIENT SETNAME ', OK);
+    answered(session, 'name', 'CLIENT GETNAME', '$-1\r\n');
+    assert.ok(session.isClean);
+    answered(session, effect, command, effect === 'name' ? OK : '%7\r\n');
+    assert.deepEqual([session.tie, session.isClean], ['named', false]);
+  }
+});
+
 test('AUTH makes the client somebody else, with and without a user', () => {
   const session = newSession();
   const stranger = session.identity;

@@ -74,6 +74,18 @@ test('a journal that is nearly full says how full, and what happens then', () =>
   assert.match(advice.map(({ text }) => text).join(), /is 83 % full\. When it is full, new writes/);
 });
 
+test('a journal that takes nothing says why, in whatever condition', () => {
+  const journal = { refuses: "the journal's disk is full (writing: ENOSPC)" };
+  const { tone, sentence } = situationOf(changed(STATUS_IN_OUTAGE, { journal }));
+  assert.equal(tone, 'danger');
+  assert.match(
+    sentence,
+    /; new ones are refused: the journal's disk is full \(writing: ENOSPC\); /,
+  );
+  const { advice } = situationOf(changed(STATUS_HEALTHY, { journal }));
+  assert.match(advice[0]!.text, /^New writes are refused\. Look after the disk of journal-dir/);
+});
+
 test('replay is told with how far and how long yet, and paused when it is', () => {
   assert.equal(sentenceOf(REPLAYING), 'Replaying: 31,000 of 100,000 records, about 3 s to go.');
   assert.equal(

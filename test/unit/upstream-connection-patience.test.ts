@@ -95,6 +95,17 @@ test('a slow command anywhere explains silence everywhere, and the end of it end
   assert.ok(other.connection.isLost);
 });
 
+test('a slow command that has taken long holds up its own connection, and only that', () => {
+  const { connection, clock, stream, sendWith } = new TestConnection().opened();
+  sendWith(SLOW, new RecordingReceiver(), 'EVAL x 0');
+  clock.advance(50);
+  assert.ok(!connection.isCongested);
+  clock.advance(1);
+  assert.ok(connection.isCongested);
+  stream.say(OK);
+  assert.ok(!connection.isCongested);
+});
+
 test('a pause explains silence for as long as it was asked for, the longest counts', () => {
   const clock = new FakeClock();
   const silence = new Silence(clock);

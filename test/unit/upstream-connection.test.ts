@@ -36,6 +36,33 @@ test('the greeting gives credentials and state, and nothing goes out before it i
   assert.equal(test.connection.state.db, 2);
 });
 
+test("a client's connection becomes what it is to be before it gets the client's rights", () => {
+  const identity = new IdentityRegister().identityOf({ user: 'ann', password: 'pw' });
+  const test = new TestConnection({ identity, isClients: true, state: { ...FRESH_STATE, db: 2 } });
+  test.stream.open();
+  assert.deepEqual(test.stream.sentCommands(), ['SELECT 2']);
+  test.stream.say(OK);
+  assert.deepEqual(test.stream.sentCommands(), ['AUTH ann pw']);
+  assert.ok(!test.connection.isReady);
+  test.stream.say(OK);
+  assert.ok(test.connection.isReady);
+  assert.equal(test.connection.state.db, 2);
+});
+
+test('where strangers may not do that, the client is asked to', () => {
+  const identity = new IdentityRegister().identityOf({ user: 'ann', password: 'pw' });
+  for (const refusal of ['NOAUTH Authentication required.', "NOPERM … the 'select' command"]) {
+    const state = { ...FRESH_STATE, db: 2 };
+    const { stream, connection } = new TestConnection({ identity, isClients: true, state });
+    stream.open();
+    stream.say(`-${refusal}\r\n`);
+    assert.deepEqual(stream.sentCommands(), ['SELECT 2', 'AUTH ann pw', 'SELECT 2']);
+    stream.say(`${OK}${OK}`);
+    assert.deepEqual([connection.isReady, connection.refusesStrangers], [true, false]);
+    assert.equal(connection.state.db, 2);
+  }
+});
+
 test('a refused greeting loses the connection; a refused name does not', () => {
   const identity = new IdentityRegister().identityOf({ user: null, password: 'pw' });
   const refused = new TestConnection({ identity, state: { ...FRESH_STATE, db: 99 } });
@@ -262,8 +289,13 @@ test('a lane that was refused its database asks for it again before whatever it 
   lane.send(receiver, 'GET k');
   lane.clock.endTick();
   assert.deepEqual(lane.stream.sentCommands(), ['SELECT 1', 'GET k']);
-  lane.stream.say(`${OK}$-1\r\n`);
-  assert.equal(receiver.bytes, '$-1\r\n');
+  // Before it has heard whether that helped: the upstream may let strangers in between the two.
+  lane.send(receiver, 'GET k');
+  lane.clock.endTick();
+  assert.deepEqual(lane.stream.sentCommands(), ['SELECT 1', 'GET k']);
+  const refused = '-NOAUTH Authentication required.\r\n';
+  lane.stream.say(`${refused}${refused}${OK}$-1\r\n`);
+  assert.equal(receiver.bytes, `${refused}$-1\r\n`);
   assert.ok(!lane.connection.refusesStrangers);
   lane.send(receiver, 'GET k');
   lane.clock.endTick();

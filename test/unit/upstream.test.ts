@@ -5,6 +5,7 @@ import { IdentityRegister, type FRESH_STATE } from '../../src/command/connection
 import { encodeCommand } from '../../src/resp/encoder.js';
 import type { UpstreamConnection } from '../../src/upstream/connection.js';
 import { PROMPT } from '../../src/upstream/in-flight.js';
+import { Killed } from '../../src/upstream/kills.js';
 import type { Lane } from '../../src/upstream/lane.js';
 import { Upstream, type FailureReason } from '../../src/upstream/upstream.js';
 import { FakeClock } from '../helpers/fake-clock.js';
@@ -40,6 +41,7 @@ class TestUpstream {
       traffic: new TestTraffic(),
       timeoutMs: 2000,
       slowTimeoutMs: 60_000,
+      busyWaitMs: 60_000,
       holdMs: 1000,
       sharedLanes,
       maxPinned: 10,
@@ -338,6 +340,43 @@ test('a connection that was asked to hang up is no failure when it does', () => 
   assert.deepEqual(failures, []);
 });
 
+test('what is closed while somebody says CLIENT KILL was killed, if it is one client’s own', () => {
+  for (const [afterMs, expected] of [
+    [400, [true, false]],
+    [600, [false, false]],
+  ] as const) {
+    const { upstream, transport, clock, openAll, lane, borrow } = new TestUpstream();
+    const receivers = [new RecordingReceiver(), new RecordingReceiver()] as const;
+    const [lease, shared] = [borrow(), lane()];
+    openAll();
+    send(lease, receivers[0], 'INCR n');
+    send(shared, receivers[1], 'INCR n');
+    clock.endTick();
+    upstream.kills.expect();
+    clock.advance(afterMs);
+    for (const stream of transport.streams) stream.close();
+    assert.deepEqual(
+      receivers.map(({ cause }) => cause instanceof Killed),
+      expected,
+    );
+  }
+});
+
+test('a connection that was killed is no failure, nor is one that was asked to hang up killed', () => {
+  const { upstream, transport, clock, failures, openAll, borrow } = new TestUpstream();
+  const [killed, leaving] = [borrow(), borrow()];
+  openAll();
+  const receiver = new RecordingReceiver();
+  send(killed, new RecordingReceiver(), 'BLPOP q 0');
+  send(leaving, receiver, 'QUIT');
+  clock.endTick();
+  leaving.expectsClose = true;
+  upstream.kills.expect();
+  for (const stream of transport.streams.slice(-2)) stream.close();
+  assert.deepEqual(failures, []);
+  assert.ok(!(receiver.cause instanceof Killed));
+});
+
 test('a dead upstream is known within 100 ms of refusals, by one lane that knocks', () => {
   const { transport, clock, failures, lane, openAll } = new TestUpstream({ sharedLanes: 2 });
   lane();
@@ -389,12 +428,12 @@ test('a suspension gives everything back, counts no failure, and lets nothing co
   const streams = transport.streams.length;
   clock.advance(100_000);
   assert.deepEqual([transport.streams.length, failures], [streams, []]);
-  assert.equal(log.at(-1), 'the upstream is away: outage');
   upstream.suspend(new Error('again'));
   upstream.resume();
   upstream.resume();
   openAll();
   assert.ok(upstream.isConnected && !upstream.isSuspended);
+  assert.deepEqual(log, ['connected to the upstream'], 'whoever suspends it says so');
 });
 
 test('a failure may suspend from within: nothing is told twice', () => {

@@ -89,15 +89,22 @@ export class DeadLetterBox {
       letters.map((letter) => this.options.deadLetters.add(letter)),
     );
     this.unwritten = this.unwritten.filter((_, at) => results[at]?.status !== 'fulfilled');
-    letters.forEach((letter, at) => {
-      if (results[at]!.status === 'fulfilled') this.report(letter);
-    });
+    this.report(letters.filter((_, at) => results[at]!.status === 'fulfilled'));
     for (const result of results) if (result.status === 'rejected') throw result.reason as Error;
   }
 
-  private report({ seq, db, reason }: NewDeadLetter): void {
-    this.options.logger.warn('a buffered write became a dead letter', { seq, db, reason });
-    this.options.onDeadLetter(deadLetterLabel(reason));
+  /** One line for all of a kind: a right that was taken away may make dead letters of a whole journal. */
+  private report(letters: readonly NewDeadLetter[]): void {
+    const firsts = new Map<string, { seq: number; reason: string; count: number }>();
+    for (const { seq, reason } of letters) {
+      const label = deadLetterLabel(reason);
+      this.options.onDeadLetter(label);
+      const first = firsts.get(label);
+      if (first === undefined) firsts.set(label, { seq, reason, count: 1 });
+      else first.count += 1;
+    }
+    for (const { seq, reason, count } of firsts.values())
+      this.options.logger.warn('buffered writes became dead letters', { count, seq, reason });
   }
 }
 

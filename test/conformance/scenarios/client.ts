@@ -1,5 +1,5 @@
 /** CLIENT: names, ids, being killed, and keeping silent on request. */
-import type { Scenario } from '../stage.js';
+import type { Actor, Scenario } from '../stage.js';
 
 /** CLIENT SETNAME, ID, KILL, REPLY and kin. */
 export const clientScenarios: readonly Scenario[] = [
@@ -52,6 +52,46 @@ export const clientScenarios: readonly Scenario[] = [
       await one.do('CLIENT', 'KILL', 'ID', own);
       await one.do('CLIENT', 'KILL', 'ID', own, 'SKIPME', 'no');
       await one.closes();
+    },
+  },
+  {
+    title: 'CLIENT KILL closes a client that has a name, or subscribes, or waits, or queues',
+    run: async (stage) => {
+      const one = await stage.open('one');
+      const lead: Record<string, (victim: Actor) => Promise<void>> = {
+        named: (victim) => victim.do('CLIENT', 'SETNAME', 'victim'),
+        subscribing: (victim) => victim.do('SUBSCRIBE', 'news'),
+        waiting: async (victim) => {
+          victim.send('BLPOP', 'nothing', '0');
+          await stage.until('blocked_clients:1');
+        },
+        queueing: async (victim) => {
+          await victim.do('MULTI');
+          await victim.do('SET', 'str', 'never');
+        },
+      };
+      for (const [name, make] of Object.entries(lead)) {
+        const victim = await stage.open(name);
+        const id = await victim.number('CLIENT', 'ID');
+        await make(victim);
+        await one.do('CLIENT', 'KILL', 'ID', id);
+        await victim.closes();
+      }
+      await one.do('GET', 'str');
+    },
+  },
+  {
+    title: 'a client with a name is found by it, and the next one does not have it',
+    run: async (stage) => {
+      const [one, other] = [await stage.open('one'), await stage.open('other')];
+      await one.do('CLIENT', 'SETNAME', 'the-one');
+      await other.do('CLIENT', 'SETNAME', 'the-other');
+      const list = await stage.admin('CLIENT', 'LIST');
+      const names = [...list.matchAll(/ name=(the-\S+)/g)].map(([, name]) => name!);
+      await one.do('ECHO', names.sort().join());
+      await one.close();
+      const third = await stage.open('third');
+      await third.do('CLIENT', 'GETNAME');
     },
   },
   {
