@@ -50,7 +50,9 @@ export function effectOf(id: number, args: readonly Buffer[]): SessionEffect {
     case 'function':
       return SCRIPTING_EFFECTS.get(subcommand(args)) ?? 'none';
     case 'info':
-      // Nothing; but its reply gets a section more, so it must not pass unseen.
+    case 'replicaof':
+    case 'slaveof':
+      // Nothing; but INFO gets a section more, and of a replica other errors are expected: they must not pass unseen.
       return 'none';
     default:
       return blockOptionAt(args) === -1 ? 'none' : 'blocking';

@@ -63,11 +63,11 @@ export const SERVER_COMMANDS = `
   monitor               refuse       same         -            monitor
   psync                 refuse       differs      -            replicate
   replconf              refuse       differs      -            sticky
-  replicaof             refuse       differs      -
+  replicaof             refuse       differs      -            by-argument
   role                  refuse       reads        -
   save                  refuse       differs      -            slow
   shutdown              refuse       differs      -            sticky
-  slaveof               refuse       differs      -
+  slaveof               refuse       differs      -            by-argument
   slowlog               refuse       by-argument  -
   sync                  refuse       differs      -            replicate
   time                  local        reads        -

@@ -172,7 +172,13 @@ export class ClientConnection implements Flushable {
     }
     // Whatever it still sends is read and thrown away, or the kernel would answer it with a reset.
     this.socket.resume();
-    this.lingering = this.options.clock.after(LINGER_MS, () => this.socket.destroy());
+    const giveUp = (): void => void this.socket.destroy();
+    // As long as it reads, it gets everything; from then on its time is up whether it sends or not.
+    this.socket.setTimeout(LINGER_MS, giveUp);
+    this.socket.once(
+      'finish',
+      () => (this.lingering = this.options.clock.after(LINGER_MS, giveUp)),
+    );
   }
 
   /** Closes at once; what the client has not read is lost. */

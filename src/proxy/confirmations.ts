@@ -45,6 +45,7 @@ export class Confirmations {
   /** For a command that leaves nothing behind on its connection. */
   ofPassing(id: number, args: readonly Buffer[]): ReplyReceiver {
     if (isPause(id, args)) return this.onceOk(() => this.pauseSilence(args));
+    if (isReplicaof(id, args)) return this.demoting(args);
     return withOurSection(id, args, this.host.replyTo(1), this.context);
   }
 
@@ -103,7 +104,16 @@ export class Confirmations {
   private killing(): ReplyReceiver {
     const { kills } = this.context.upstream;
     kills.expect();
-    const confirm = (): void => kills.expect();
+    const confirm = (reply: Buffer): void => (hasKilled(reply) ? kills.expect() : kills.forget());
+    return new ConfirmingReceiver(this.host.replyTo(1), confirm, () => undefined);
+  }
+
+  private demoting(args: readonly Buffer[]): ReplyReceiver {
+    if (!namesNoOne(args)) this.context.upstream.demotion.expect();
+    const confirm = (reply: Buffer): void => {
+      // Not when it is queued.
+      if (reply.toString('latin1', 0, 3) === '+OK') this.demoted(args);
+    };
     return new ConfirmingReceiver(this.host.replyTo(1), confirm, () => undefined);
   }
 
@@ -117,7 +127,9 @@ export class Confirmations {
     // Nothing stays with who stands in for the upstream.
     if (this.link.backend !== this.context.upstream) session.tie = 'none';
     const { lease } = this.link;
-    if (session.tie !== 'none') this.link.passPushes();
+    // A name is a courtesy: it is not worth a connection that others need.
+    if (session.tie === 'named' && this.context.upstream.pool.isScarce) session.tie = 'none';
+    if (session.tie === 'bound') this.link.passPushes();
     if (lease !== null && isSetting(effect)) {
       lease.identity = this.link.backend.identityOf(session);
       lease.state = changedLike(lease.state, before, session.state);
@@ -142,6 +154,14 @@ export class Confirmations {
   unseen(id: number, args: readonly Buffer[]): void {
     if (isPause(id, args)) this.pauseSilence(args);
     if (isKill(args)) this.context.upstream.kills.expect();
+    if (isReplicaof(id, args)) this.demoted(args);
+  }
+
+  /** What it says as a replica from now on, or for a moment yet, is what a client has ordered. */
+  private demoted(args: readonly Buffer[]): void {
+    const { demotion } = this.context.upstream;
+    if (namesNoOne(args)) demotion.takeBack();
+    else demotion.order();
   }
 
   /** CLIENT PAUSE makes the upstream silent for a stated time, on every connection. */
@@ -155,6 +175,20 @@ function isPause(commandId: number, args: readonly Buffer[]): boolean {
   return COMMANDS[commandId]!.name === 'client' && subcommand(args) === 'pause';
 }
 
+/** `+OK`, or how many connections were killed. */
+function hasKilled(reply: Buffer): boolean {
+  return /^(?:\+OK|:[1-9])/.test(reply.toString('latin1'));
+}
+
 function isKill(args: readonly Buffer[]): boolean {
   return args[0]!.toString('latin1').toLowerCase() === 'client' && subcommand(args) === 'kill';
+}
+
+function isReplicaof(commandId: number, args: readonly Buffer[]): boolean {
+  const { name } = COMMANDS[commandId]!;
+  return (name === 'replicaof' || name === 'slaveof') && args.length === 3;
+}
+
+function namesNoOne([, host, port]: readonly Buffer[]): boolean {
+  return `${host!.toString('latin1')} ${port!.toString('latin1')}`.toLowerCase() === 'no one';
 }

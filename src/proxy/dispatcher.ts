@@ -621,7 +621,7 @@ export class Dispatcher
     if (effect === 'blocking') this.blocked.sent(receiver, lease);
     const mayWait = effect === 'blocking' || effect === 'wait';
     this.isBlockedAlone ||= mayWait && this.context.losesSightOfBlocked;
-    if (this.provesIdentity || this.isBlockedAlone) this.reposition();
+    if (this.provesIdentity || this.isAlone) this.reposition();
     return true;
   }
 
@@ -662,12 +662,13 @@ export class Dispatcher
    * has yet to leave.
    */
   private awaitQuiet(): false {
-    const answered = (): void => {
-      this.outstanding -= 1;
-      if (!this.isGone) this.goOn();
+    // `leaseLost` goes on with what waits, on another connection.
+    const lost = (): void => void (this.outstanding -= 1);
+    const receive: ReplyReceiver['receive'] = (_chunk, _start, _end, completed) => {
+      this.outstanding -= completed;
+      if (completed > 0 && !this.isGone) this.goOn();
     };
-    const receiver = { receive: answered, lose: answered, refuse: answered };
-    this.sendOnLease(receiver, PING, PROMPT);
+    this.sendOnLease({ receive, lose: lost, refuse: lost }, PING, PROMPT);
     return false;
   }
 
@@ -787,7 +788,8 @@ export class Dispatcher
     return this.context.isStranger(this.session.identity);
   }
   private get isAlone(): boolean {
-    return this.scripts?.isAlone === true || this.isBlockedAlone;
+    const isElsewhere = this.outstanding > 0 && this.link.isInAnyState;
+    return this.scripts?.isAlone === true || this.isBlockedAlone || isElsewhere;
   }
 
   /** MULTI was accepted, and what comes now is queued. */
@@ -924,7 +926,8 @@ export class Dispatcher
     }
     this.scripts?.settled();
     const isClean = this.kept === null && !this.isStreaming && this.session.isClean;
-    if (isClean && this.link.lease !== null && !this.link.isHeavy) {
+    const isNeeded = this.link.isHeavy && !this.link.isInAnyState;
+    if (isClean && this.link.lease !== null && !isNeeded) {
       this.link.giveBack();
       this.reposition();
     }

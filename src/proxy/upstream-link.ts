@@ -44,6 +44,7 @@ export class UpstreamLink implements LeaseHolder {
   lease: UpstreamConnection | null = null;
   /** A connection was asked for and has not come yet. */
   isAsking = false;
+  private wasUrgent = false;
   private lane: Lane | null = null;
   private heavyUntil = 0;
   /** Since when the lease does not read, because the client does not. */
@@ -121,10 +122,16 @@ export class UpstreamLink implements LeaseHolder {
     if (this.lease !== null || this.isAsking) return this.lease;
     const { session } = this.owner;
     const identity = this.backend.identityOf(session);
+    this.wasUrgent = urgently;
     this.lease = this.backend.pool.acquire(identity, urgently ? null : session.state, this);
     this.isAsking = this.lease === null;
     if (this.lease !== null) this.agreeOnProtocol(this.lease);
     return this.lease;
+  }
+
+  /** The borrowed connection is in any database: good for what it was borrowed for, and nothing else. */
+  get isInAnyState(): boolean {
+    return this.lease !== null && this.wasUrgent;
   }
 
   /** Nobody waits for a borrowed connection any more. */

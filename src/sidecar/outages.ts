@@ -153,6 +153,7 @@ export class Outages implements OutageView {
   cannotServe(error: string, waitedMs: number): boolean {
     // A replica that clients were meant to read from says so to every write, and always will.
     if (error.startsWith('READONLY') && !this.options.probe.wasWritable) return false;
+    if (this.options.upstream.demotion.explains(error)) return false;
     const cause = new Error(`the upstream says: ${error}`);
     this.health.upstreamRefused(cause);
     if (waitedMs < this.holdMs) return true;
@@ -360,6 +361,9 @@ export class Outages implements OutageView {
       },
       get kills() {
         return current().kills;
+      },
+      get demotion() {
+        return current().demotion;
       },
       get busy() {
         return current().busy;

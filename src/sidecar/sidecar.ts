@@ -268,6 +268,7 @@ class RunningSidecar implements Sidecar {
       holdMs: config.holdMs,
       sharedLanes: config.sharedLanes,
       isFenced: config.upstream.kind !== 'embedded',
+      keepsSpare: config.upstream.kind !== 'embedded',
       watch: this.tracing.watch('upstream'),
       onFailure: (reason, cause) => {
         observer.upstreamFailed(reason);
@@ -368,6 +369,7 @@ class RunningSidecar implements Sidecar {
       clock: deps.clock,
       logger: deps.logger,
       silence: upstream.silence,
+      demotion: upstream.demotion,
       periodMs: PROBE_PERIOD_MS,
       timeoutMs: config.upstreamTimeoutMs,
       key: `${config.journal.cursorPrefix}probe`,
@@ -510,6 +512,7 @@ function backendOf(upstream: Upstream): Backend {
     pool: upstream.pool,
     silence: upstream.silence,
     kills: upstream.kills,
+    demotion: upstream.demotion,
     busy: upstream.busy,
     laneFor: (session) => upstream.lane(session.identity, session.state),
     identityOf: (session) => session.identity,

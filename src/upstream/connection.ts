@@ -54,6 +54,8 @@ export interface ConnectionOptions extends DeadlineOptions {
   readonly isClients?: boolean;
   /** What to be before the first command. */
   readonly state: ConnectionState;
+  /** How long a script may keep the connection from being made. */
+  readonly busyWaitMs: number;
   readonly traffic: UpstreamTraffic;
   /** Where the connection is put when it is given up with something on it; it asks for its id in its greeting then. */
   readonly fences?: FenceRegister | null;

@@ -18,8 +18,6 @@ export interface DeadlineOptions {
   readonly timeoutMs: number;
   /** For a reply to a slow command. */
   readonly slowTimeoutMs: number;
-  /** For a script to end that keeps the connection from being made. */
-  readonly busyWaitMs: number;
   /** Shared by all connections of one upstream. */
   readonly silence: Silence;
 }

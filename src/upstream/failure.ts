@@ -28,13 +28,13 @@ export interface Loss {
 
 /**
  * A connection that cannot be made is a failure, and so is one that is lost with something on it. One lost idle is not,
- * nor is a refusal that concerns somebody's credentials or database, or is due to a script: the upstream lives, and says
- * what it thinks.
+ * nor is a refusal that concerns a client's credentials or somebody's database, or is due to a script: the upstream lives,
+ * and says what it thinks.
  */
 export function isFailure({ cause, expectsClose, wasReady, wasBusy, isOwn }: Loss): boolean {
   if (expectsClose || cause instanceof UpstreamBusy || cause instanceof Killed) return false;
   if (cause instanceof GreetingRefused && !concernsServer(cause))
-    return cause.concerns === 'identity' && isOwn && !wasReady;
+    return cause instanceof CredentialsRefused && isOwn && !wasReady;
   return !wasReady || wasBusy;
 }
 

@@ -12,7 +12,7 @@ export class Killed extends Error {
   }
 }
 
-/** From when CLIENT KILL is sent, and again from its answer, which may overtake the end of another connection. */
+/** From when CLIENT KILL is sent, and again from its success, which may overtake the end of another connection. */
 const WITHIN_MS = 500;
 
 export class Kills {
@@ -26,8 +26,13 @@ export class Kills {
     return this.clock.now() < this.until;
   }
 
-  /** CLIENT KILL is being sent, or was answered. */
+  /** CLIENT KILL is being sent, or has killed somebody. */
   expect(): void {
     this.until = this.clock.now() + WITHIN_MS;
+  }
+
+  /** It found nobody. */
+  forget(): void {
+    this.until = -Infinity;
   }
 }

@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Identity } from '../command/connection-state.js';
 import { TimeoutError } from './deadline.js';
+import type { Demotion } from './demotion.js';
 import { ProbeClient, type ReplyText } from './probe-client.js';
 import type { Silence } from './silence.js';
 import type { SocketAddress } from './socket-transport.js';
@@ -22,6 +23,7 @@ export interface ProbeOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly silence: Pick<Silence, 'isExplained' | 'isPaused'>;
+  readonly demotion: Pick<Demotion, 'isOrdered' | 'explains' | 'forget'>;
   readonly periodMs: number;
   /** For one asking, from connecting to the last reply. */
   readonly timeoutMs: number;
@@ -47,6 +49,8 @@ interface Asking {
   /** Null: by the period. */
   readonly done: ((problem: Error | null) => void) | null;
   readonly timer: Timer;
+  /** The upstream was meant to be a replica when it was asked. */
+  readonly wasDemoted: boolean;
   /** What the login said; on an older connection it has said it before. */
   greetingsLeft: number;
   /** To PING and DEL, as far as they have come. */
@@ -115,13 +119,14 @@ export class Probe {
   }
 
   private begin(done: Asking['done']): void {
-    const { clock, timeoutMs, key, identity } = this.options;
+    const { clock, timeoutMs, key, identity, demotion } = this.options;
     const isNew = this.client === null;
     this.client ??= this.connect();
     // A process that was stopped itself finds its timers due before it has read what came meanwhile.
     const timer = clock.after(timeoutMs, () => clock.endOfTick(() => this.timedOut(asking)));
     const greetingsLeft = isNew ? (identity.credentials === null ? 1 : 2) : 0;
-    const asking: Asking = { done, timer, greetingsLeft, replies: [], problem: null };
+    const wasDemoted = demotion.isOrdered;
+    const asking: Asking = { done, timer, wasDemoted, greetingsLeft, replies: [], problem: null };
     this.asking = asking;
     this.client.send('PING');
     this.client.send('DEL', key);
@@ -148,16 +153,19 @@ export class Probe {
     asking.replies.push(error);
     if (asking.replies.length < QUESTIONS) return;
     if (error === null) this.learnTime(value);
-    if (asking.problem === null) this.learn(asking.replies);
+    if (asking.problem === null) this.learn(asking);
     this.end(asking, asking.problem);
   }
 
   /** The upstream serves; what it allows is remembered. */
-  private learn(replies: readonly ReplyText[]): void {
+  private learn({ replies, wasDemoted }: Asking): void {
     if (!replies.some((reply) => reply !== null && CREDENTIALS.test(reply))) this.wasLetIn = true;
     const [, write] = replies;
-    if (write === null) this.hasWritten = true;
-    else if (write !== undefined && write.startsWith('READONLY') && !this.hasToldReplica) {
+    if (write === null) {
+      this.hasWritten = true;
+      // Somebody has taken it back elsewhere.
+      if (wasDemoted) this.options.demotion.forget();
+    } else if (write !== undefined && write.startsWith('READONLY') && !this.hasToldReplica) {
       this.hasToldReplica = true;
       this.options.logger.info('the upstream is a replica and takes no writes', { reply: write });
     }
@@ -170,11 +178,11 @@ export class Probe {
   }
 
   private problemIn(error: string, isGreeting: boolean): Error | null {
-    const { isFailure, owesWrites } = this.options;
+    const { isFailure, owesWrites, demotion } = this.options;
     if (error.startsWith('NOPERM')) return null;
     const isProblem =
       (owesWrites() && !isGreeting) ||
-      isFailure(error, this.hasWritten) ||
+      (isFailure(error, this.hasWritten) && !demotion.explains(error)) ||
       (CREDENTIALS.test(error) && (this.wasLetIn || this.hasCredentials));
     return isProblem ? new Error(`the upstream says ${error}`) : null;
   }

@@ -17,6 +17,7 @@ import {
   type UpstreamTraffic,
 } from './connection.js';
 import { TimeoutError } from './deadline.js';
+import { Demotion } from './demotion.js';
 import { concernsServer, failureReason, isFailure, type FailureReason } from './failure.js';
 import { FenceKeeper } from './fence-keeper.js';
 import type { Fences } from './fences.js';
@@ -48,6 +49,8 @@ export interface UpstreamOptions {
   /** Lanes per (identity, database, protocol). */
   readonly sharedLanes: number;
   readonly maxPinned: number;
+  /** One is kept at hand for whoever needs a connection to itself. Default false. */
+  readonly keepsSpare?: boolean;
   /** What was sent on a connection that was given up may still be run. Default true; false for an engine in this process. */
   readonly isFenced?: boolean;
   /** First words of errors that `ReplyReceiver.unserved` is asked about. Default: `CANNOT_SERVE`. */
@@ -78,6 +81,7 @@ export class Upstream {
   readonly pool: Pool;
   readonly silence: Silence;
   readonly kills: Kills;
+  readonly demotion: Demotion;
   readonly busy: Busy;
   private readonly lanes: LaneGroups;
   private readonly keeper: FenceKeeper;
@@ -93,6 +97,7 @@ export class Upstream {
     const { clock } = options;
     this.silence = new Silence(clock);
     this.kills = new Kills(clock);
+    this.demotion = new Demotion(clock);
     this.busy = new Busy({
       clock,
       random: options.random,
@@ -111,6 +116,7 @@ export class Upstream {
       clock,
       knocking: this.newKnocking(POOL_PERIOD_MS),
       maxConnections: options.maxPinned,
+      spareFor: options.keepsSpare === true ? options.identity : null,
       holdMs: options.holdMs,
       onReady: () => this.noteChange(null),
       onLost: (connection, cause) => this.lost(connection, cause),
@@ -286,6 +292,7 @@ export class Upstream {
   private homeIsReady(): void {
     this.noteChange(null);
     this.keeper.work();
+    this.pool.keepSpare();
     for (const lane of this.lanes.atHome) lane.wake();
   }
 
@@ -313,6 +320,8 @@ export class Upstream {
   /** One line per change of the whole, not one per lane and attempt. Whoever suspends it says so. */
   private noteChange(cause: Error | null): void {
     const ready = this.isConnected;
+    // Who answers next may be another server, or the same one started anew.
+    if (!ready) this.demotion.forget();
     if (this.draining || this.isSuspended || ready === this.wasReady) return;
     const upstream = this.options.transport.description;
     if (ready) this.options.logger.info('connected to the upstream', { upstream });

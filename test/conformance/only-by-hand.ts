@@ -119,7 +119,7 @@ export const ONLY_BY_HAND: Readonly<
     ],
   },
   replicaof: {
-    why: 'would empty the server',
+    why: 'would empty the server; without a primary scripted',
     lines: [
       '',
       'NO',
@@ -136,7 +136,10 @@ export const ONLY_BY_HAND: Readonly<
     why: 'stops the server',
     lines: ['ABORT', 'abort', 'x', 'NOSAVE SAVE', 'ABORT NOW', 'NOSAVE x', 'NOSAVE NOW FORCE x'],
   },
-  slaveof: { why: 'would empty the server', lines: ['', 'NO', 'NO ONE', '127.0.0.1 abc', 'x y z'] },
+  slaveof: {
+    why: 'would empty the server; without a primary scripted',
+    lines: ['', 'NO', 'NO ONE', '127.0.0.1 abc', 'x y z'],
+  },
   ssubscribe: { why: 'changes the connection; scripted in full', lines: [''] },
   subscribe: { why: 'changes the connection; scripted in full', lines: [''] },
   sunsubscribe: { why: 'scripted in full', lines: ['shard'] },

@@ -9,6 +9,7 @@ import { systemClock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { isFailureReply } from '../../src/breaker/failure.js';
 import { IdentityRegister } from '../../src/command/connection-state.js';
+import { Demotion } from '../../src/upstream/demotion.js';
 import { Probe } from '../../src/upstream/probe.js';
 import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/ports.js';
@@ -86,6 +87,7 @@ test('the probe survives everything that an upstream may say, and calls none of 
     clock: systemClock,
     logger: silentLogger,
     silence: { isExplained: false, isPaused: false },
+    demotion: new Demotion(systemClock),
     periodMs: 60_000,
     timeoutMs: 2000,
     key: 'respool:probe',

@@ -8,7 +8,9 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '../helpers/eventually.js';
 import { OutageRedis } from '../helpers/outage-redis.js';
+import { OutageSidecar, PATIENT } from '../helpers/outage-sidecar.js';
 import { OutageStage } from '../helpers/outage-stage.js';
+import { connectRaw } from '../helpers/raw-client.js';
 
 /** R: healthy again so soon after the upstream listens. */
 const RECOVERS_WITHIN_MS = 2_000;
@@ -157,6 +159,36 @@ test('a primary that becomes a replica (READONLY) before its address moves: L D 
   await sidecar.untilDrained(5_000);
   await load.untilMore(300);
   await stage.assertClean();
+});
+
+test('a client makes its primary a replica, and takes that back: it gets what Redis says, and there is no outage', async (t) => {
+  const redis = await OutageRedis.start(t, 'none');
+  const primary = await OutageRedis.start(t, 'none');
+  assert.equal(await primary.ask('SET', 'from', 'the primary'), '+OK\r\n');
+  const sidecar = await OutageSidecar.start(t, redis.port, { args: PATIENT });
+  const client = await connectRaw(sidecar.port);
+  t.after(() => client.reset());
+  assert.equal(await client.ask('SET', 'mine', 1), '+OK\r\n');
+  assert.equal(await client.ask('REPLICAOF', '127.0.0.1', primary.port), '+OK\r\n');
+  // The probe looks once a second: long enough for one that would find something wrong.
+  const until = performance.now() + 1_500;
+  const writes = Array.from({ length: 20 }, (_, n) => ['SET', `key${n}`, n] as const);
+  do {
+    for (const words of writes) client.send(...words);
+    for (const reply of await client.readFrames(writes.length))
+      assert.match(reply.toString(), /^-(READONLY You can't write|LOADING) /);
+  } while (performance.now() < until);
+  await eventually(
+    'the replica has what its primary has',
+    async () => (await client.ask('GET', 'from')) === '$11\r\nthe primary\r\n',
+  );
+  assert.equal(await client.ask('REPLICAOF', 'NO', 'ONE'), '+OK\r\n');
+  assert.equal(await client.ask('SET', 'mine', 2), '+OK\r\n');
+  const { condition, breaker, journal } = await sidecar.status();
+  assert.deepEqual([condition, breaker.state, journal.records], ['healthy', 'closed', 0]);
+  const metrics = await sidecar.metrics();
+  assert.equal(metrics.get('breaker_transitions_total') ?? 0, 0);
+  assert.equal(metrics.get('upstream_failures_total') ?? 0, 0);
 });
 
 async function follow(replica: OutageRedis, primary: OutageRedis): Promise<void> {

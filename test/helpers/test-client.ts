@@ -100,6 +100,8 @@ export class TestClient {
   readonly connection: ClientConnection;
   /** The sidecar's end. */
   readonly socket: net.Socket;
+  /** What `setTimeout` of the socket was asked to do. */
+  idled: (() => void) | null = null;
   /** Each chunk that the client has read, as latin1. */
   readonly chunks: string[] = [];
   sawEnd = false;
@@ -110,7 +112,8 @@ export class TestClient {
     this.clock = options.clock ?? new FakeClock();
     this.outbox = options.outbox ?? new Outbox(this.clock);
     const [near, far] = duplexPair();
-    this.socket = near as unknown as net.Socket;
+    const setTimeout = (_ms: number, task: () => void): void => void (this.idled = task);
+    this.socket = Object.assign(near, { setTimeout }) as unknown as net.Socket;
     this.#end = far;
     const { clock, outbox, traffic } = this;
     this.connection = new ClientConnection(this.socket, {

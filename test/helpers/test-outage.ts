@@ -209,6 +209,9 @@ export class TestOutage implements OutageView {
       get kills() {
         return current().kills;
       },
+      get demotion() {
+        return current().demotion;
+      },
       get busy() {
         return current().busy;
       },

@@ -202,6 +202,7 @@ export class TestProxy {
       pool: upstream.pool,
       silence: upstream.silence,
       kills: upstream.kills,
+      demotion: upstream.demotion,
       busy: upstream.busy,
       laneFor: (session) => upstream.lane(session.identity, session.state),
       identityOf: (session) => session.identity,

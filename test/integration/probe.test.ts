@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/base/logger.js';
 import { isFailureReply } from '../../src/breaker/failure.js';
 import { IdentityRegister, type Identity } from '../../src/command/connection-state.js';
 import { TimeoutError } from '../../src/upstream/deadline.js';
+import { Demotion } from '../../src/upstream/demotion.js';
 import { Probe, type ProbeOptions } from '../../src/upstream/probe.js';
 import { temporaryDirectory } from '../helpers/child-process.js';
 import { eventually } from '../helpers/eventually.js';
@@ -42,6 +43,7 @@ class Stage {
       clock: systemClock,
       logger: { ...silentLogger, info: (event) => void this.log.push(event) },
       silence: { isExplained: false, isPaused: false },
+      demotion: new Demotion(systemClock),
       periodMs: 20,
       timeoutMs: PATIENT_MS,
       key: KEY,
@@ -250,6 +252,26 @@ test('READONLY is wrong of what took writes before', async (t) => {
   await stage.finds(/says MASTERDOWN/);
   await redis.ask('REPLICAOF', 'NO', 'ONE');
   await stage.finds(null);
+});
+
+test('what a client has made a replica answers as it should, until it takes writes again', async (t) => {
+  const redis = await startOutageRedis(t);
+  const demotion = new Demotion(systemClock);
+  const stage = new Stage(t, redis.port, { demotion });
+  await stage.finds(null);
+  await redis.ask('CONFIG', 'SET', 'replica-serve-stale-data', 'no');
+  demotion.expect();
+  await redis.ask('REPLICAOF', '127.0.0.1', await freePort());
+  demotion.order();
+  await stage.finds(null);
+  await stage.looks(null);
+  assert.ok(demotion.isOrdered);
+  // Somebody else takes it back, and it becomes one again.
+  await redis.ask('REPLICAOF', 'NO', 'ONE');
+  await stage.finds(null);
+  assert.ok(!demotion.isOrdered);
+  await redis.ask('REPLICAOF', '127.0.0.1', await freePort());
+  await stage.finds(/says MASTERDOWN/);
 });
 
 test('READONLY is how a replica answers, which is said once; and wrong once writes wait', async (t) => {

@@ -50,6 +50,34 @@ test('who may not SELECT stays where it was before it became somebody', async (t
   assert.equal(await view.ask('ACL', 'LOG'), '*0\r\n');
 });
 
+test('what stands behind a command that takes any connection runs in its own database', async (t) => {
+  const { port, view } = await start(t);
+  await inDatabaseNine(await connectRaw(port));
+  const client = await connectRaw(port);
+  const urgent = [encodeCommand('FUNCTION', 'STATS'), encodeCommand('CLIENT', 'UNPAUSE')];
+  client.write(
+    Buffer.concat(urgent.flatMap((command) => [command, encodeCommand('INCR', 'zero')])),
+  );
+  await client.readFrames(4);
+  assert.equal(await view.ask('GET', 'zero'), '$1\r\n2\r\n');
+});
+
+test('a name does not take the last connections', async (t) => {
+  const { port, view } = await start(t, ['--max-pinned', '4']);
+  const named: RawClient[] = [];
+  for (let n = 0; n < 6; n += 1) {
+    const client = await connectRaw(port);
+    assert.equal(await client.ask('CLIENT', 'SETNAME', `named-${n}`), '+OK\r\n');
+    named.push(client);
+  }
+  const other = await connectRaw(port);
+  other.write(TRANSACTION);
+  assert.equal(String((await other.readFrames(3)).at(-1)), '*1\r\n+PONG\r\n');
+  for (const [n, client] of named.entries())
+    assert.equal(await client.ask('CLIENT', 'GETNAME'), `$7\r\nnamed-${n}\r\n`);
+  assert.match(await view.ask('CLIENT', 'LIST'), /name=named-0 /);
+});
+
 test('nobody is listed by the name of a client that has left', async (t) => {
   const { port, view } = await start(t);
   const [leaver, resetter] = [await connectRaw(port), await connectRaw(port)];
@@ -75,9 +103,12 @@ test('a client that quits has left, also upstream, though its socket is still op
   tracker.reset();
 });
 
-async function start(t: TestContext): Promise<{ port: number; view: RedisView }> {
+async function start(
+  t: TestContext,
+  args: string[] = [],
+): Promise<{ port: number; view: RedisView }> {
   const redis = await startRedis(t);
-  const sidecar = await startSidecar(t, { upstream: redis.url });
+  const sidecar = await startSidecar(t, { upstream: redis.url, args });
   return { port: sidecar.port, view: await RedisView.of(t, redis.port) };
 }
 

@@ -125,6 +125,20 @@ test('a client that does not take its goodbye is dropped after a while', async (
   client.connection.finish(Buffer.from('+OK\r\n'));
   await turn();
   assert.ok(!client.socket.destroyed);
+  client.idled?.();
+  assert.ok(client.socket.destroyed);
+});
+
+test('one that takes it slowly gets all of it; from then on its time runs, whatever it sends', async () => {
+  const client = new TestClient({ outputLimitBytes: 10 * 1024 * 1024 });
+  const long = `$200000\r\n${'x'.repeat(200_000)}\r\n`;
+  await client.reply(long, long);
+  client.connection.finish(Buffer.from('+OK\r\n'));
+  client.clock.advance(60_000);
+  assert.ok(!client.socket.destroyed);
+  client.reading();
+  await turn();
+  assert.deepEqual([client.chunks.join(''), client.sawEnd], [`${long}${long}+OK\r\n`, true]);
   client.clock.advance(4000);
   await client.send('x');
   client.clock.advance(1000);

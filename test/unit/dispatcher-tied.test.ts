@@ -154,6 +154,43 @@ test('one that only knows its connection goes on without it', async () => {
   assert.equal(await client.received(), '$-1|$-1|');
 });
 
+/** A client that asks for its id on a connection that has yet to answer what it was told to become. */
+async function asking(): Promise<Stage> {
+  const proxy = new TestProxy().connected();
+  const before = proxy.client();
+  await before.say('SELECT 3');
+  const own = proxy.own.open();
+  proxy.clock.endTick();
+  own.say(OK);
+  await before.received();
+  own.sent();
+  const client = proxy.client();
+  await client.say('CLIENT ID');
+  assert.deepEqual(own.sentCommands(), ['SELECT 0', 'PING']);
+  return { proxy, client, own };
+}
+
+test('it waits until its connection is quiet, however the answers are cut', async () => {
+  const { client, own } = await asking();
+  own.say(`${OK}+PO`);
+  own.say('NG\r\n');
+  await client.received();
+  assert.deepEqual(own.sentCommands(), ['CLIENT ID']);
+  own.say(':7\r\n');
+  assert.equal(await client.received(), ':7|');
+});
+
+test('where the connection is lost meanwhile it is said on another one', async () => {
+  const { proxy, client, own } = await asking();
+  own.close();
+  await client.received();
+  const other = proxy.remade();
+  assert.notEqual(other, own);
+  assert.deepEqual(other.sentCommands(), ['CLIENT ID']);
+  other.say(':8\r\n');
+  assert.equal(await client.received(), ':8|');
+});
+
 test('what was refused, or switched off, ties nobody', async () => {
   for (const [command, reply] of [
     [TRACKING, '-NOPERM no\r\n'],
@@ -187,4 +224,19 @@ test('RESET unties: the connection is not used again', async () => {
   await client.say('RESET', 'GET a');
   assert.equal(own.ending, 'reset');
   assert.deepEqual(proxy.lane.sentCommands(), ['GET a']);
+});
+
+test('a CLIENT KILL that found nobody explains no loss that comes after it', async () => {
+  for (const [answer, areExpected] of [
+    [':1\r\n', true],
+    [OK, true],
+    [':0\r\n', false],
+    ['-ERR No such client\r\n', false],
+  ] as const) {
+    const { proxy, client, own } = await tied();
+    await client.say('CLIENT KILL ID 9');
+    assert.equal(proxy.upstream.kills.areExpected, true);
+    own.say(answer);
+    assert.equal(proxy.upstream.kills.areExpected, areExpected, answer);
+  }
 });

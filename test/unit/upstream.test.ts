@@ -302,6 +302,20 @@ test("what somebody's credentials or database are refused for is no failure of t
   assert.deepEqual(failures, []);
 });
 
+test('nor is a database that the sidecar itself may not select; that its own password is refused is one', () => {
+  const { transport, lane, failures, openAll } = new TestUpstream({ sharedLanes: 1 });
+  openAll();
+  for (const [refusal, expected] of [
+    ["-NOPERM this user has no permissions to run the 'select' command\r\n", []],
+    ['-WRONGPASS invalid username-password pair\r\n', ['credentials']],
+  ] as const) {
+    lane({ db: 5 + expected.length });
+    transport.last.open();
+    transport.last.say(`+OK\r\n${refusal}`);
+    assert.deepEqual(failures, expected);
+  }
+});
+
 test('commands held for somebody whose credentials are refused do not end in an outage, others do', () => {
   for (const [reply, expected] of [
     ['-WRONGPASS invalid username-password pair\r\n', 0],

@@ -74,6 +74,42 @@ export const serverScenarios: readonly Scenario[] = [
     },
   },
   {
+    title: 'REPLICAOF: a replica without a primary, and back',
+    covers: ['replicaof', 'slaveof'],
+    run: async (stage) => {
+      const [client, other] = [await stage.open(), await stage.open('other')];
+      await other.do('MULTI');
+      await other.do('SET', 'str', 'queued before');
+      await client.do('REPLICAOF', '127.0.0.1', '1');
+      await client.do('SET', 'str', 'x');
+      await client.do('GET', 'str');
+      client.raw('GET str\r\nSET str x\r\nEVAL "return 1" 0\r\nINCR int\r\nPING\r\n');
+      await client.receive(5);
+      await other.exec('set');
+      await other.do('MULTI');
+      await other.do('SET', 'str', 'x');
+      await other.do('GET', 'str');
+      await other.exec('set', 'get');
+      await other.do('BLPOP', 'none', '1');
+      await client.do('EVAL', 'return redis.call("SET", KEYS[1], "x")', '1', 'str');
+      await client.do('CONFIG', 'SET', 'replica-serve-stale-data', 'no');
+      for (const command of ['GET', 'INCR', 'STRLEN']) await client.do(command, 'str');
+      await client.do('PING');
+      await other.do('MULTI');
+      await other.do('PING');
+      await other.exec('ping');
+      await other.do('MULTI');
+      await client.do('SLAVEOF', 'NO', 'ONE');
+      await other.do('GET', 'str');
+      await client.do('REPLICAOF', 'localhost', '1');
+      await other.exec('get');
+      await client.do('REPLICAOF', 'no', 'one');
+      await client.do('CONFIG', 'SET', 'replica-serve-stale-data', 'yes');
+      await client.do('SET', 'str', 'x');
+      await other.do('INCR', 'int');
+    },
+  },
+  {
     title: 'a script that runs too long: BUSY to others, SCRIPT KILL ends it',
     covers: ['script|kill'],
     run: async (stage) => {
