@@ -52,6 +52,14 @@ interface Waiting {
   count: number;
 }
 
+/** A record's header, and what the journal's form of a command is longer than the client's (an expiry, an id). */
+const MARGIN_BYTES = 128;
+
+/** What must be free in the journal before the store may run it: a record that did not fit would cost the store. */
+export function roomFor(bytes: number, commands: number): number {
+  return bytes + commands * MARGIN_BYTES;
+}
+
 export class JournalDesk {
   private journal!: Journal;
   private writesOnTheWay = 0;

@@ -10,11 +10,11 @@ import { journalForm, NEEDS_JOURNAL_FORM } from '../command/journal-form.js';
 import { keysOf } from '../command/keys.js';
 import { JournalProblem } from '../journal/problem.js';
 import { TRANSACTION } from '../journal/record.js';
-import type { Depositor, JournalDesk, Keys } from '../outage/journal-desk.js';
+import { roomFor, type Depositor, type JournalDesk, type Keys } from '../outage/journal-desk.js';
 import { ERROR_TYPE, INTEGER_TYPE, ReplyFramer } from '../resp/reply-framer.js';
 import type { ReplyReceiver } from '../upstream/receiver.js';
 import { unavailableBecause, unknownOutcome } from './errors.js';
-import { roomFor, type WriteRun, type Writes } from './write-run.js';
+import { WriteRun, type Writes } from './write-run.js';
 
 /** A command as the journal will have it. */
 export interface Write {
@@ -32,11 +32,10 @@ export interface Deposit {
   readonly queued: readonly (Write | null)[] | null;
 }
 
-/** Replies to come: of a deposit, of a run with plain writes in it, or, where both are null, of nothing that is written. */
+/** Replies to come: to a deposit, to a run with plain writes in it, or (null) to what writes nothing. */
 interface Expected {
   count: number;
-  readonly deposit: Deposit | null;
-  readonly run: WriteRun | null;
+  readonly to: Deposit | WriteRun | null;
 }
 
 /** A reply: `bytes[start, end)`. */
@@ -79,20 +78,20 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
   /** The next `count` replies of the store are to be passed on in their turn. */
   expect(count: number): void {
     const last = this.expected.at(-1);
-    if (last !== undefined && last.deposit === null && last.run === null) last.count += count;
-    else this.expected.push({ count, deposit: null, run: null });
+    if (last?.to === null) last.count += count;
+    else this.expected.push({ count, to: null });
   }
 
   /** The next `count` replies of the store are those of `run`, which has these writes in it. */
   expectRun(run: WriteRun, count: number, writes: Writes): void {
     this.options.desk.enter(roomFor(writes.bytes, writes.count), writes.count);
-    this.expected.push({ count, deposit: null, run });
+    this.expected.push({ count, to: run });
   }
 
   /** The next reply of the store is that of a write. */
   expectWrite(deposit: Deposit): void {
     this.options.desk.enter(deposit.bytes);
-    this.expected.push({ count: 1, deposit, run: null });
+    this.expected.push({ count: 1, to: deposit });
   }
 
   receive(chunk: Buffer, start: number, end: number): void {
@@ -156,8 +155,8 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
     if (head.count === 0) this.expected.shift();
     const held: Held = { bytes, start, end, isAtJournal: false };
     this.held.push(held);
-    if (head.run !== null) this.depositNext(head.run, held);
-    else if (head.deposit !== null) this.deposit(head.deposit, held);
+    if (head.to instanceof WriteRun) this.depositNext(head.to, held);
+    else if (head.to !== null) this.deposit(head.to, held);
   }
 
   /** The next command of the run was answered. */
@@ -215,9 +214,9 @@ export class BufferedReplies implements ReplyReceiver, Depositor {
       const gone = Math.min(left, head.count);
       head.count -= gone;
       left -= gone;
-      if (head.run !== null) this.forgetNext(head.run, gone);
+      if (head.to instanceof WriteRun) this.forgetNext(head.to, gone);
+      else if (head.to !== null) this.options.desk.leave(head.to.bytes);
       if (head.count > 0) return;
-      if (head.deposit !== null) this.options.desk.leave(head.deposit.bytes);
       this.expected.shift();
     }
   }

@@ -12,6 +12,7 @@ import { splitArguments } from '../resp/arguments.js';
 import { classify } from '../command/classify.js';
 import { cutRequests } from '../resp/cut-requests.js';
 import { OK_REPLY } from '../resp/encoder.js';
+import { roomFor } from '../outage/journal-desk.js';
 import type { JournalProblem } from '../journal/problem.js';
 import type { Session } from '../session/session.js';
 import type { Timer } from '../base/clock.js';
@@ -27,7 +28,6 @@ import { PUBLISHING, routeInOutage, type OutageRoute } from './outage-route.js';
 import { isSetting, type Position } from './route.js';
 import type { Special } from './special.js';
 import type { TransactionDispatch } from './transaction-dispatch.js';
-import { roomFor } from './write-run.js';
 
 /** What it asks of the dispatcher. */
 export interface OutageHost {
