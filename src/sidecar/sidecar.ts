@@ -268,7 +268,6 @@ class RunningSidecar implements Sidecar {
       holdMs: config.holdMs,
       sharedLanes: config.sharedLanes,
       isFenced: config.upstream.kind !== 'embedded',
-      keepsSpare: config.upstream.kind !== 'embedded',
       watch: this.tracing.watch('upstream'),
       onFailure: (reason, cause) => {
         observer.upstreamFailed(reason);

@@ -1,7 +1,6 @@
 /**
  * Pinned connections: lent to one session while it needs a connection to itself (I7), kept for a while afterwards, and
- * lent again brought to the next session's state. A connection is in exactly one place: opening, idle, or lent. There
- * is always an idle one at hand, as far as the limit allows.
+ * lent again brought to the next session's state. A connection is in exactly one place: opening, idle, or lent.
  *
  *        acquire                     release (nothing in flight, clean)
  *   opening ──► lent ◄────────────► idle ──(unused for a while)──► closed
@@ -33,8 +32,6 @@ export interface PoolOptions {
   readonly knocking: Knocking;
   /** Connections, whatever their state. */
   readonly maxConnections: number;
-  /** Of whose connections one is kept at hand; null: of nobody's. */
-  readonly spareFor: Identity | null;
   /** How long a request waits. */
   readonly holdMs: number;
   readonly onReady: () => void;
@@ -48,8 +45,6 @@ export interface PoolOptions {
 interface Wanted {
   readonly identity: Identity;
   readonly state: ConnectionState;
-  /** Nobody asked for it. */
-  readonly isSpare: boolean;
 }
 
 interface Waiter {
@@ -114,7 +109,6 @@ export class Pool {
     const connection = this.takeIdle(identity, state);
     if (connection !== null) {
       this.lend(connection, state, holder);
-      this.keepSpare();
       return connection;
     }
     this.waiters.push({ holder, identity, state, since: this.options.clock.now() });
@@ -154,29 +148,15 @@ export class Pool {
       if (connection.state.name === name) connection.adopt({ ...connection.state, name: '' });
   }
 
-  /**
-   * Sees to it that one is at hand, where there is room: a SUBSCRIBE that had to wait for its connection would be overtaken
-   * by what others publish after it.
-   */
-  keepSpare(): void {
-    const { spareFor, maxConnections } = this.options;
-    if (spareFor === null || this.phase !== 'open' || this.opening.size > 0) return;
-    const isAtHand = (this.idle.get(spareFor)?.length ?? 0) > 0;
-    if (!isAtHand && this.size < maxConnections) this.openOne(spareFor, FRESH_STATE, true);
-  }
-
   /** Closes what has been idle for long; called about once a second. */
   sweep(): void {
     const limit = this.options.clock.now() - IDLE_MS;
     for (const [identity, connections] of this.idle) {
-      const spare = identity === this.options.spareFor ? connections.at(-1) : undefined;
-      const isKept = (idle: Idle): boolean => idle.since > limit || idle === spare;
-      const kept = connections.filter(isKept);
-      for (const idle of connections) if (!isKept(idle)) idle.connection.abandon();
+      const kept = connections.filter((idle) => idle.since > limit);
+      for (const idle of connections) if (idle.since <= limit) idle.connection.abandon();
       if (kept.length === 0) this.idle.delete(identity);
       else this.idle.set(identity, kept);
     }
-    this.keepSpare();
   }
 
   /**
@@ -283,13 +263,10 @@ export class Pool {
     }
   }
 
-  private get size(): number {
-    return this.lent.size + this.opening.size + this.idleCount;
-  }
-
   /** At the limit, an idle connection that serves nobody who waits makes room. */
   private makeRoom(): boolean {
-    if (this.size < this.options.maxConnections) return true;
+    if (this.lent.size + this.opening.size + this.idleCount < this.options.maxConnections)
+      return true;
     for (const connections of this.idle.values()) {
       if (connections.length === 0) continue;
       connections.shift()!.connection.abandon();
@@ -298,14 +275,14 @@ export class Pool {
     return false;
   }
 
-  private openOne(identity: Identity, state: ConnectionState, isSpare = false): void {
+  private openOne(identity: Identity, state: ConnectionState): void {
     const connection = new UpstreamConnection(this.options.connectionFor(identity, state), {
       onReady: (ready) => this.onReady(ready),
       onLost: (lost, cause, unsent) => this.onLost(lost, cause, unsent),
       onDrain: (drained) => this.lent.get(drained)?.leaseDrained(),
       onDelivered: this.options.onDelivered,
     });
-    this.opening.set(connection, { identity, state, isSpare });
+    this.opening.set(connection, { identity, state });
   }
 
   private stopOpening(): void {
@@ -320,18 +297,15 @@ export class Pool {
     this.lent.set(connection, NOBODY);
     this.options.onReady();
     this.release(connection);
-    if (this.lent.has(connection)) this.keepSpare();
   }
 
   private onLost(connection: UpstreamConnection, cause: Error, unsent: Unsent): void {
     const holder = this.lent.get(connection);
     this.lent.delete(connection);
     this.forgetIdle(connection);
+    if (!connection.expectsClose) this.options.knocking.lost(connection.readySinceMs);
     const wanted = this.opening.get(connection);
     this.opening.delete(connection);
-    // The lanes know how the upstream is; this one is tried again with the next sweep.
-    if (wanted?.isSpare === true && this.waiters.length === 0) return;
-    if (!connection.expectsClose) this.options.knocking.lost(connection.readySinceMs);
     if (wanted !== undefined) this.failedToOpen(wanted, cause);
     this.options.onLost(connection, cause);
     holder?.leaseLost(cause, unsent);

@@ -49,8 +49,6 @@ export interface UpstreamOptions {
   /** Lanes per (identity, database, protocol). */
   readonly sharedLanes: number;
   readonly maxPinned: number;
-  /** One is kept at hand for whoever needs a connection to itself. Default false. */
-  readonly keepsSpare?: boolean;
   /** What was sent on a connection that was given up may still be run. Default true; false for an engine in this process. */
   readonly isFenced?: boolean;
   /** First words of errors that `ReplyReceiver.unserved` is asked about. Default: `CANNOT_SERVE`. */
@@ -116,7 +114,6 @@ export class Upstream {
       clock,
       knocking: this.newKnocking(POOL_PERIOD_MS),
       maxConnections: options.maxPinned,
-      spareFor: options.keepsSpare === true ? options.identity : null,
       holdMs: options.holdMs,
       onReady: () => this.noteChange(null),
       onLost: (connection, cause) => this.lost(connection, cause),
@@ -292,7 +289,6 @@ export class Upstream {
   private homeIsReady(): void {
     this.noteChange(null);
     this.keeper.work();
-    this.pool.keepSpare();
     for (const lane of this.lanes.atHome) lane.wake();
   }
 

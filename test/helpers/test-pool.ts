@@ -49,7 +49,7 @@ export class TestPool {
   readonly nobody = this.identities.identityOf(null);
   readonly ann = this.identities.identityOf({ user: 'ann', password: 'pw' });
 
-  constructor(maxConnections = 4, { keepsSpare = false } = {}) {
+  constructor(maxConnections = 4) {
     const { clock, transport } = this;
     this.pool = new Pool({
       connectionFor: (identity, state) =>
@@ -58,7 +58,6 @@ export class TestPool {
       clock,
       knocking: new Knocking({ clock, random: () => 0.5, holdMs: HOLD_MS, leastPeriodMs: 10 }),
       maxConnections,
-      spareFor: keepsSpare ? this.nobody : null,
       holdMs: HOLD_MS,
       onReady: () => this.changes.push('ready'),
       onLost: (_, cause) => this.changes.push(cause.message),

@@ -337,53 +337,6 @@ test('what has been idle for long is closed by the sweep', () => {
   assert.equal(transport.streams[1]!.ending, null);
 });
 
-test('one connection is kept at hand: in the place of one that is lent, and however long it is idle', () => {
-  const { pool, transport, clock, acquire, lent } = new TestPool(3, { keepsSpare: true });
-  pool.keepSpare();
-  transport.last.open();
-  pool.keepSpare();
-  assert.deepEqual([pool.idleCount, transport.streams.length], [1, 1]);
-  assert.notEqual(acquire().lease, null);
-  transport.last.open();
-  clock.advance(60_000);
-  pool.sweep();
-  assert.deepEqual([pool.lentCount, pool.idleCount, transport.streams.length], [1, 1, 2]);
-  lent();
-  transport.last.open();
-  lent();
-  assert.deepEqual([pool.lentCount, transport.streams.length], [3, 3], 'the limit is the limit');
-});
-
-test('who had to wait for a connection leaves one at hand for the next', () => {
-  const { pool, transport, acquire } = new TestPool(4, { keepsSpare: true });
-  const holder = acquire();
-  transport.last.open();
-  assert.deepEqual(holder.events, ['granted']);
-  transport.last.open();
-  assert.deepEqual([pool.idleCount, transport.streams.length], [1, 2]);
-});
-
-test('one to keep at hand that cannot be made is no loss, and is tried again with the sweep', () => {
-  const { pool, transport, clock, changes } = new TestPool(4, { keepsSpare: true });
-  pool.keepSpare();
-  transport.last.close();
-  clock.advance(500);
-  assert.deepEqual([changes, transport.streams.length], [[], 1]);
-  pool.sweep();
-  assert.equal(transport.streams.length, 2);
-});
-
-test('one to keep at hand is lent to whoever asks meanwhile, and its loss is a loss then', () => {
-  const { pool, transport, changes, acquire } = new TestPool(4, { keepsSpare: true });
-  pool.keepSpare();
-  const holder = acquire();
-  assert.equal(transport.streams.length, 1);
-  transport.last.close();
-  assert.equal(changes.length, 1);
-  transport.last.open();
-  assert.deepEqual(holder.events, []);
-});
-
 test('a closed pool leaves no connection and no timer', () => {
   const { pool, transport, clock, lent, acquire } = new TestPool();
   pool.release(lent().lease);
