@@ -19,8 +19,9 @@ import { connectRaw, type RawClient } from '../helpers/raw-client.js';
 /** A night of an hour takes eighteen seconds. */
 const FACTOR = 200;
 const MAX_CLIENTS = 20;
-/** What waits for so short a time that no scrape need see it. */
-const MAY_BE_ZERO = /held_commands|waiting_commands|in_flight_commands|pending_bytes/;
+/** What waits for so short a time that no scrape need see it, and the pops of which none need outlast the silence. */
+const MAY_BE_ZERO =
+  /held_commands|waiting_commands|in_flight_commands|pending_bytes|blocked_resent_total/;
 /** It writes, so that it is no read that could be answered by anybody. */
 const SCRIPT = "return redis.call('INCR', 'scripted')";
 const BUSY_SCRIPT = `local i = 0 repeat i = i + 1 until i > tonumber(ARGV[1]) return i`;
